@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every find_package of the project. The Debian packages behind them: scripts/packages.txt.
+find_package(Threads REQUIRED)
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(OpenCV 4.5 REQUIRED COMPONENTS core imgproc imgcodecs)
+find_package(fmt 9 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(assimp 5.2 REQUIRED)
+find_package(meshoptimizer REQUIRED)
+find_package(Open3D REQUIRED)
+pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus>=3.3)
+pkg_check_modules(exempi REQUIRED IMPORTED_TARGET exempi-2.0)
+pkg_check_modules(libexif REQUIRED IMPORTED_TARGET libexif)
+pkg_check_modules(libheif REQUIRED IMPORTED_TARGET libheif)
+
+# OpenCV's CMake files put its include path on the imported targets only.
+add_library(vergence_opencv_core INTERFACE)
+target_link_libraries(vergence_opencv_core INTERFACE opencv_core)

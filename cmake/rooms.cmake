@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+# vergence_add_room(NAME SOURCES ... [HEADERS ...] [PUBLIC libs...] [PRIVATE libs...])
+#   One shared library per room, target vergence_NAME (alias Vergence::NAME). HEADERS are installed.
+# vergence_add_module(NAME SOURCES ... [PRIVATE libs...])
+#   A shared object that is loaded on first use (core/module.hpp) because its libraries cost start-up
+#   time: target vergence_module_NAME, file lib/vergence/NAME.so.
+# vergence_add_tests(ROOM SOURCES ... [PRIVATE libs...] [LABELS ...])
+#   One GoogleTest program per room; every test case is a CTest.
+function(vergence_add_room name)
+  cmake_parse_arguments(arg "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE" ${ARGN})
+  set(target vergence_${name})
+  add_library(${target} SHARED ${arg_SOURCES})
+  add_library(Vergence::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  target_include_directories(${target} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/vergence>)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_link_libraries(${target}
+    PUBLIC ${arg_PUBLIC} PRIVATE $<BUILD_INTERFACE:vergence_compiler> ${arg_PRIVATE})
+  foreach(header ${arg_HEADERS})
+    install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vergence/${name})
+  endforeach()
+  install(TARGETS ${target} EXPORT VergenceTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endfunction()
+
+function(vergence_add_module name)
+  cmake_parse_arguments(arg "" "" "SOURCES;PRIVATE" ${ARGN})
+  set(target vergence_module_${name})
+  add_library(${target} MODULE ${arg_SOURCES})
+  set_target_properties(${target} PROPERTIES
+    PREFIX "" OUTPUT_NAME ${name}
+    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/vergence)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${target} PRIVATE vergence_compiler ${arg_PRIVATE})
+  install(TARGETS ${target} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/vergence)
+endfunction()
+
+function(vergence_add_tests room)
+  cmake_parse_arguments(arg "" "" "SOURCES;PRIVATE;LABELS" ${ARGN})
+  set(target ${room}_tests)
+  add_executable(${target} ${arg_SOURCES})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${target} PRIVATE vergence_compiler vergence_test_support ${arg_PRIVATE})
+  # As the precompiled header of the support library was made.
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_precompile_headers(${target} REUSE_FROM vergence_test_support)
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  gtest_discover_tests(${target}
+    TEST_PREFIX "${room}/" DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 600
+    ENVIRONMENT "VERGENCE_SOURCE_DIR=${PROJECT_SOURCE_DIR};VERGENCE_BINARY_DIR=${PROJECT_BINARY_DIR}")
+endfunction()

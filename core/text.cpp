@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/text.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace vergence {
+
+int edit_distance(std::string_view a, std::string_view b) {
+  std::vector<int> before_last(b.size() + 1);
+  std::vector<int> last(b.size() + 1);
+  std::vector<int> current(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = static_cast<int>(j);
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    current[0] = static_cast<int>(i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const int substitution = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      current[j] = std::min({last[j] + 1, current[j - 1] + 1, substitution});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        current[j] = std::min(current[j], before_last[j - 2] + 1);
+      }
+    }
+    std::swap(before_last, last);
+    std::swap(last, current);
+  }
+  return last[b.size()];
+}
+
+std::vector<std::string> nearest_names(std::string_view word,
+                                       std::span<const std::string> candidates,
+                                       std::size_t max_count) {
+  const int limit = std::max(2, static_cast<int>(word.size() / 3));
+  std::vector<std::pair<int, std::string>> ranked;
+  for (const auto& candidate : candidates) {
+    const int distance = edit_distance(word, candidate);
+    if (distance <= limit) ranked.emplace_back(distance, candidate);
+  }
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& x, const auto& y) { return x.first < y.first; });
+  if (ranked.size() > max_count) ranked.resize(max_count);
+  std::vector<std::string> names;
+  names.reserve(ranked.size());
+  for (auto& entry : ranked) names.push_back(std::move(entry.second));
+  return names;
+}
+
+std::string quoted_list(std::span<const std::string> words, std::string_view last_joint) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) text += i + 1 == words.size() ? " " + std::string(last_joint) + " " : ", ";
+    text += "'" + words[i] + "'";
+  }
+  return text;
+}
+
+}  // namespace vergence

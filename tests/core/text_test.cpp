@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/text.hpp"
+
+#include <gtest/gtest.h>
+
+namespace vergence {
+namespace {
+
+TEST(EditDistance, CountsInsertionsSubstitutionsAndSwaps) {
+  EXPECT_EQ(edit_distance("", ""), 0);
+  EXPECT_EQ(edit_distance("size", "sise"), 1);
+  EXPECT_EQ(edit_distance("size", "sizes"), 1);
+  EXPECT_EQ(edit_distance("size", "szie"), 1);
+  EXPECT_EQ(edit_distance("", "abc"), 3);
+}
+
+TEST(NearestNames, AreSortedAndFew) {
+  const std::vector<std::string> names{"views.size_px", "views.fov_deg", "view.yaw_deg",
+                                       "mesh.grid"};
+  EXPECT_EQ(nearest_names("view.size_px", names).front(), "views.size_px");
+  EXPECT_TRUE(nearest_names("zzzzzz", names).empty());
+}
+
+TEST(QuotedList, JoinsWithOr) {
+  const std::vector<std::string> three{"a", "b", "c"};
+  EXPECT_EQ(quoted_list(three), "'a', 'b' or 'c'");
+  EXPECT_EQ(quoted_list(std::span(three).first(1)), "'a'");
+}
+
+}  // namespace
+}  // namespace vergence

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Assertions on maps that say where and by how much they fail.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <opencv2/core.hpp>
+
+namespace vergence::test {
+
+struct Tolerance {
+  double max = 1e-5;   // largest absolute difference
+  double mean = 1e-6;  // mean absolute difference
+};
+
+// Compares two single-channel CV_32F maps of one size; NaN must meet NaN. Prints the worst pixel.
+[[nodiscard]] ::testing::AssertionResult maps_near(const cv::Mat& actual, const cv::Mat& expected,
+                                                   Tolerance tolerance);
+
+}  // namespace vergence::test
