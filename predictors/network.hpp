@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The border between this library and its loadable module `torch`: a network as numbers in, numbers
+// out. No LibTorch type crosses it.
+#pragma once
+
+#include "predictors/model_card.hpp"
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <opencv2/core.hpp>
+
+namespace vergence {
+
+// What the module needs to build a network.
+struct NetworkSource {
+  std::string name;                     // the card's id, for messages
+  std::string backend;                  // as the card's: "torchscript" or "native:FAMILY"
+  std::filesystem::path file;           // weights or TorchScript on disk; empty: `embedded`
+  std::span<const std::byte> embedded;  // a safetensors file inside the program
+  OutputSelector output;                // TorchScript: which value of the result is the depth
+  std::string device = "auto";          // as RunOptions::device
+};
+
+class Network {
+ public:
+  virtual ~Network() = default;
+
+  // `batch` is CV_32F [N, 3, H, W], ready for the network; gives N maps CV_32FC1 of the network's
+  // own output size. May be called from several threads; `threads` is how many CPU threads this
+  // call may use. Throws Error with LibTorch's reason in one line.
+  [[nodiscard]] virtual std::vector<cv::Mat> run(const cv::Mat& batch, int threads) = 0;
+};
+
+}  // namespace vergence
+
+// The module's only symbol. The caller owns the network.
+extern "C" vergence::Network* vergence_open_network(const vergence::NetworkSource& source);
