@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration of a job: TOML files, picked by groups and changed by arguments, as one checked
+// tree of keys. The rules are Hydra's; docs/configuration.md tells them to the user.
+#pragma once
+
+#include "core/error.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vergence::config {
+
+// What to compose.
+struct ComposeRequest {
+  // The file to begin with: NAME.toml, found like every other file (see `config_dirs`).
+  std::string config_name = "config";
+  // Folders of the user's own files, searched in this order; then $XDG_CONFIG_HOME/vergence
+  // (default ~/.config/vergence), then the shipped files. The first that has a file wins.
+  std::vector<std::filesystem::path> config_dirs;
+  // Arguments such as "mesh.grid_width=512", "predictor=files", "+preset=preview", "~sky.mask".
+  std::vector<std::string> overrides;
+};
+
+// Everything that is wrong with a configuration, in one go.
+class ConfigError : public Error {
+ public:
+  // `diagnostics` holds at least one entry.
+  explicit ConfigError(std::vector<std::string> diagnostics);
+
+  // One entry per mistake; its first line says what is wrong, further lines (indented by two
+  // blanks) say what to do. what() is all of them, joined by line breaks.
+  [[nodiscard]] const std::vector<std::string>& diagnostics() const { return diagnostics_; }
+
+ private:
+  std::vector<std::string> diagnostics_;
+};
+
+// A composed, resolved and checked configuration. Immutable; copies are cheap.
+//
+// Keys are dotted paths ("mesh.texture.quality"); an index picks from a list ("views.list.0"). The
+// reading functions throw Error (kUsage) that names the key and how to set it when the key is
+// absent or still mandatory ("???"), and when its value is of another type.
+class Config {
+ public:
+  // Whether the key is there and has a value. A table has a value.
+  [[nodiscard]] bool contains(std::string_view key) const;
+
+  [[nodiscard]] bool boolean(std::string_view key) const;
+  [[nodiscard]] std::int64_t integer(std::string_view key) const;
+  // Integers will do.
+  [[nodiscard]] double number(std::string_view key) const;
+  [[nodiscard]] std::string string(std::string_view key) const;
+  [[nodiscard]] std::vector<std::string> strings(std::string_view key) const;
+  // Integers will do.
+  [[nodiscard]] std::vector<double> numbers(std::string_view key) const;
+
+  // The option that was chosen for a group ("nano" for "predictor"; a group mounted elsewhere is
+  // asked for as "predictor@left"); empty where the group was not chosen.
+  [[nodiscard]] std::string choice(std::string_view group) const;
+
+  // The keys that hold a value or wait for one, in the order of the files.
+  [[nodiscard]] std::vector<std::string> keys() const;
+
+  // The configuration as a TOML file that composes to the same again. `resolved` = false keeps the
+  // ${interpolations} as they were written.
+  [[nodiscard]] std::string to_toml(bool resolved = true) const;
+
+  // One line per key: "views.count = 12  # argument 'views.count=12'", or the file and its line
+  // ("# configs/views/icosahedron_20.toml:3").
+  [[nodiscard]] std::string origin_table() const;
+
+ private:
+  friend Config compose(const ComposeRequest& request);
+  struct Impl;
+  explicit Config(std::shared_ptr<const Impl> impl);
+  std::shared_ptr<const Impl> impl_;
+};
+
+// Composes files and overrides, resolves interpolation and checks every key against the schema.
+// Throws ConfigError with every mistake that was found.
+[[nodiscard]] Config compose(const ComposeRequest& request);
+
+// The shipped groups ("mesh", "predictor", ...), sorted, and a group's options in sorted order.
+[[nodiscard]] std::vector<std::string> groups();
+[[nodiscard]] std::vector<std::string> options(std::string_view group);
+
+// The help text of all keys that are, or lie below, one of `prefixes`: aligned lines "key  type and
+// range  default  meaning", in the order of the schema.
+[[nodiscard]] std::string describe_keys(std::span<const std::string> prefixes);
+
+}  // namespace vergence::config
