@@ -8,6 +8,7 @@
 #include <fstream>
 #include <mutex>
 #include <set>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -105,6 +106,53 @@ void OutputFile::commit() {
   partials().erase(partial_);
 }
 
+OutputFolder::OutputFolder(fs::path destination) : destination_(std::move(destination)) {
+  // "out/" means "out": the partial folder stands beside it, not inside.
+  if (!destination_.has_filename()) destination_ = destination_.parent_path();
+  std::error_code ignored;
+  const auto status = fs::status(destination_, ignored);
+  if (fs::exists(status) && !fs::is_directory(status)) {
+    throw Error(fmt::format("cannot write '{}': it is not a folder", destination_.string()))
+        .hint("name another folder with -o");
+  }
+  if (fs::exists(status)) destination_ = fs::canonical(destination_);
+  const fs::path folder = destination_.has_parent_path() ? destination_.parent_path() : ".";
+  if (!fs::is_directory(folder, ignored)) {
+    throw Error(fmt::format("cannot write '{}': there is no folder '{}'", destination_.string(),
+                            folder.string()))
+        .hint("create it first");
+  }
+  partial_ = partial_name(destination_);
+  if (::mkdir(partial_.c_str(), 0777) != 0) throw_write_error(destination_, errno);
+  const std::scoped_lock lock(g_partials_mutex);
+  partials().insert(partial_);
+}
+
+OutputFolder::~OutputFolder() {
+  std::error_code ignored;
+  fs::remove_all(partial_, ignored);
+  const std::scoped_lock lock(g_partials_mutex);
+  partials().erase(partial_);
+}
+
+void OutputFolder::commit(const std::string& last_file) {
+  // An empty folder of that name is replaced too.
+  if (std::rename(partial_.c_str(), destination_.c_str()) == 0) return;
+  if (!fs::is_directory(destination_)) throw_write_error(destination_, errno);
+  const auto move = [&](const fs::path& name) {
+    if (std::rename((partial_ / name).c_str(), (destination_ / name).c_str()) != 0) {
+      throw_write_error(destination_ / name, errno);
+    }
+  };
+  std::vector<fs::path> names;
+  for (const auto& entry : fs::directory_iterator(partial_))
+    names.push_back(entry.path().filename());
+  for (const auto& name : names) {
+    if (name != last_file) move(name);
+  }
+  if (!last_file.empty()) move(last_file);
+}
+
 void write_file(const fs::path& path, std::string_view bytes) {
   OutputFile output(path);
   const int fd = ::open(output.path().c_str(), O_WRONLY | O_CLOEXEC);
@@ -151,7 +199,7 @@ std::string read_file(const fs::path& path, std::uintmax_t max_bytes) {
 void remove_partial_files() noexcept {
   const std::scoped_lock lock(g_partials_mutex);
   std::error_code ignored;
-  for (const auto& path : partials()) fs::remove(path, ignored);
+  for (const auto& path : partials()) fs::remove_all(path, ignored);
   partials().clear();
 }
 

@@ -36,6 +36,30 @@ class OutputFile {
   bool committed_ = false;
 };
 
+// A folder of several files that belong together. They are written in a hidden folder beside the
+// destination; commit() makes it the destination. Into a folder that exists already, commit() moves
+// the new files one by one (replacing those of the same name, keeping all others).
+class OutputFolder {
+ public:
+  // Throws Error when the parent folder is missing or not writable, or the destination is a file.
+  explicit OutputFolder(std::filesystem::path destination);
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+  // Removes the partial folder unless commit() was called.
+  ~OutputFolder();
+
+  // Where to write.
+  [[nodiscard]] const std::filesystem::path& path() const { return partial_; }
+
+  // Gives the files their final names; `last_file` (a name in the folder) comes last, so that an
+  // index never speaks of files that are not there. Throws Error naming the destination.
+  void commit(const std::string& last_file = "");
+
+ private:
+  std::filesystem::path destination_;
+  std::filesystem::path partial_;
+};
+
 // Writes `bytes` as the whole content of `path`, by way of an OutputFile. Throws Error with the
 // reason.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
@@ -45,7 +69,8 @@ void write_file(const std::filesystem::path& path, std::string_view bytes);
 [[nodiscard]] std::string read_file(const std::filesystem::path& path,
                                     std::uintmax_t max_bytes = UINTMAX_MAX);
 
-// Removes partial files of this process that are still around. Async-signal-unsafe; for exit paths.
+// Removes partial files and folders of this process that are still around. Async-signal-unsafe; for
+// exit paths.
 void remove_partial_files() noexcept;
 
 }  // namespace vergence

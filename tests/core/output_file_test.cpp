@@ -65,6 +65,36 @@ TEST(OutputFile, NamesTheDestinationWhenItCannotBeWritten) {
   EXPECT_NE(message(folder / "no/such/a.txt").find("there is no folder"), std::string::npos);
 }
 
+TEST(OutputFolder, AppearsOnlyWhenCommitted) {
+  const test::TemporaryFolder folder;
+  { const OutputFolder output(folder / "views"); }
+  EXPECT_EQ(num_entries(folder.path()), 0U);
+  OutputFolder output(folder / "views/");
+  write_file(output.path() / "a.txt", "a");
+  EXPECT_FALSE(fs::exists(folder / "views"));
+  output.commit();
+  EXPECT_EQ(read_file(folder / "views" / "a.txt"), "a");
+  EXPECT_EQ(num_entries(folder.path()), 1U);
+}
+
+TEST(OutputFolder, KeepsOtherFilesOfAnExistingFolder) {
+  const test::TemporaryFolder folder;
+  fs::create_directory(folder / "views");
+  write_file(folder / "views" / "mine.txt", "mine");
+  write_file(folder / "views" / "a.txt", "old");
+  {
+    OutputFolder output(folder / "views");
+    write_file(output.path() / "a.txt", "new");
+    write_file(output.path() / "index.txt", "index");
+    output.commit("index.txt");
+  }
+  EXPECT_EQ(read_file(folder / "views" / "mine.txt"), "mine");
+  EXPECT_EQ(read_file(folder / "views" / "a.txt"), "new");
+  EXPECT_EQ(num_entries(folder / "views"), 3U);
+  EXPECT_EQ(num_entries(folder.path()), 1U);
+  EXPECT_THROW(OutputFolder(folder / "views" / "a.txt"), Error);
+}
+
 TEST(ReadFile, SaysWhyNot) {
   const test::TemporaryFolder folder;
   EXPECT_THROW(static_cast<void>(read_file(folder / "none")), Error);
