@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "projection/sphere_window.hpp"
 
+#include "core/angle.hpp"
+
 #include <algorithm>
 #include <cmath>
-
-#include "core/angle.hpp"
 
 namespace vergence::projection {
 

@@ -6,9 +6,10 @@
 
 namespace vergence::projection {
 
-// The whole sphere as a picture of full_width x full_height pixels, of which the picture at hand is the
-// rectangle [left, left + width) x [top, top + height) (GPano's FullPano and CroppedArea). A window may
-// reach past the right edge of the sphere's picture (left + width > full_width): longitude wraps.
+// The whole sphere as a picture of full_width x full_height pixels, of which the picture at hand is
+// the rectangle [left, left + width) x [top, top + height) (GPano's FullPano and CroppedArea). A
+// window may reach past the right edge of the sphere's picture (left + width > full_width):
+// longitude wraps.
 struct SphereWindow {
   int full_width = 0;
   int full_height = 0;
@@ -25,7 +26,8 @@ struct SphereWindow {
 
   [[nodiscard]] bool is_whole() const { return wraps() && top == 0 && height == full_height; }
 
-  // The same part of the sphere for a picture of another width (the height follows, at least 1 pixel).
+  // The same part of the sphere for a picture of another width (the height follows, at least 1
+  // pixel).
   [[nodiscard]] SphereWindow resized(int new_width) const;
 
   bool operator==(const SphereWindow&) const = default;
@@ -39,8 +41,9 @@ struct SphereWindow {
 [[nodiscard]] Eigen::Vector3d direction_from_lon_lat(double longitude, double latitude);
 
 // The point of the picture, in pixels, that shows `direction` (any length > 0). x is chosen in
-// [-(full_width - width)/2, full_width) around the window, so that points just outside its left border
-// get a small negative x; the result may lie outside [0, width) x [0, height).
-[[nodiscard]] Eigen::Vector2d pixel_of(const SphereWindow& window, const Eigen::Vector3d& direction);
+// [-(full_width - width)/2, full_width) around the window, so that points just outside its left
+// border get a small negative x; the result may lie outside [0, width) x [0, height).
+[[nodiscard]] Eigen::Vector2d pixel_of(const SphereWindow& window,
+                                       const Eigen::Vector3d& direction);
 
 }  // namespace vergence::projection
