@@ -107,22 +107,24 @@ void OutputFile::commit() {
 }
 
 OutputFolder::OutputFolder(fs::path destination) : destination_(std::move(destination)) {
-  // "out/" means "out": the partial folder stands beside it, not inside.
+  // "out/" means "out"; nothing means here.
+  if (destination_.empty()) destination_ = ".";
   if (!destination_.has_filename()) destination_ = destination_.parent_path();
   std::error_code ignored;
   const auto status = fs::status(destination_, ignored);
-  if (fs::exists(status) && !fs::is_directory(status)) {
+  exists_ = fs::exists(status);
+  if (exists_ && !fs::is_directory(status)) {
     throw Error(fmt::format("cannot write '{}': it is not a folder", destination_.string()))
         .hint("name another folder with -o");
   }
-  if (fs::exists(status)) destination_ = fs::canonical(destination_);
-  const fs::path folder = destination_.has_parent_path() ? destination_.parent_path() : ".";
-  if (!fs::is_directory(folder, ignored)) {
+  const fs::path parent = destination_.has_parent_path() ? destination_.parent_path() : ".";
+  if (!exists_ && !fs::is_directory(parent, ignored)) {
     throw Error(fmt::format("cannot write '{}': there is no folder '{}'", destination_.string(),
-                            folder.string()))
+                            parent.string()))
         .hint("create it first");
   }
-  partial_ = partial_name(destination_);
+  // Inside a folder that exists: its parent may be on another disk, or not ours to write.
+  partial_ = partial_name(exists_ ? destination_ / "vergence" : destination_);
   if (::mkdir(partial_.c_str(), 0777) != 0) throw_write_error(destination_, errno);
   const std::scoped_lock lock(g_partials_mutex);
   partials().insert(partial_);
@@ -136,21 +138,21 @@ OutputFolder::~OutputFolder() {
 }
 
 void OutputFolder::commit(const std::string& last_file) {
-  // An empty folder of that name is replaced too.
-  if (std::rename(partial_.c_str(), destination_.c_str()) == 0) return;
-  if (!fs::is_directory(destination_)) throw_write_error(destination_, errno);
-  const auto move = [&](const fs::path& name) {
-    if (std::rename((partial_ / name).c_str(), (destination_ / name).c_str()) != 0) {
-      throw_write_error(destination_ / name, errno);
-    }
+  const auto move = [](const fs::path& from, const fs::path& to) {
+    if (std::rename(from.c_str(), to.c_str()) != 0) throw_write_error(to, errno);
   };
-  std::vector<fs::path> names;
-  for (const auto& entry : fs::directory_iterator(partial_))
-    names.push_back(entry.path().filename());
-  for (const auto& name : names) {
-    if (name != last_file) move(name);
+  if (!exists_) {
+    move(partial_, destination_);
+    return;
   }
-  if (!last_file.empty()) move(last_file);
+  std::vector<fs::path> names;
+  for (const auto& entry : fs::directory_iterator(partial_)) {
+    names.push_back(entry.path().filename());
+  }
+  for (const auto& name : names) {
+    if (name != last_file) move(partial_ / name, destination_ / name);
+  }
+  if (!last_file.empty()) move(partial_ / last_file, destination_ / last_file);
 }
 
 void write_file(const fs::path& path, std::string_view bytes) {

@@ -36,28 +36,29 @@ class OutputFile {
   bool committed_ = false;
 };
 
-// A folder of several files that belong together. They are written in a hidden folder beside the
-// destination; commit() makes it the destination. Into a folder that exists already, commit() moves
-// the new files one by one (replacing those of the same name, keeping all others).
+// Several files that belong together, in one folder. They are written in a hidden folder and get
+// their place by commit(): a folder that does not exist yet appears whole; into one that exists the
+// files are moved one by one, replacing those of the same name and keeping all others.
 class OutputFolder {
  public:
   // Throws Error when the parent folder is missing or not writable, or the destination is a file.
   explicit OutputFolder(std::filesystem::path destination);
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
-  // Removes the partial folder unless commit() was called.
+  // Removes the partial folder and what is in it.
   ~OutputFolder();
 
   // Where to write.
   [[nodiscard]] const std::filesystem::path& path() const { return partial_; }
 
   // Gives the files their final names; `last_file` (a name in the folder) comes last, so that an
-  // index never speaks of files that are not there. Throws Error naming the destination.
+  // index never speaks of files that are not there. Throws Error naming the file.
   void commit(const std::string& last_file = "");
 
  private:
   std::filesystem::path destination_;
   std::filesystem::path partial_;
+  bool exists_ = false;
 };
 
 // Writes `bytes` as the whole content of `path`, by way of an OutputFile. Throws Error with the
