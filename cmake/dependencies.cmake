@@ -20,3 +20,9 @@ pkg_check_modules(libheif REQUIRED IMPORTED_TARGET libheif)
 # OpenCV's CMake files put its include path on the imported targets only.
 add_library(vergence_opencv_core INTERFACE)
 target_link_libraries(vergence_opencv_core INTERFACE opencv_core)
+
+# LibTorch's headers are not ours to warn about; only the module `torch` links it.
+find_package(Torch 1.13 REQUIRED)
+add_library(vergence_torch INTERFACE)
+target_link_libraries(vergence_torch INTERFACE ${TORCH_LIBRARIES})
+target_include_directories(vergence_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})

@@ -88,7 +88,8 @@ struct ModelCard {
 // The picture's size inside the network (kFitPad: without the padding), by the card's rule.
 [[nodiscard]] cv::Size network_size(const CardInput& input, cv::Size picture);
 
-// Side of the square picture that the network takes as it is; 0 if there is none.
+// Side of the square picture that suits the network best: taken as it is, or (exact, fit-pad)
+// filling its shorter side.
 [[nodiscard]] int preferred_size_px(const CardInput& input);
 
 }  // namespace vergence

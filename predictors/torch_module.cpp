@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// The module's entry: from numbers to tensors and back, and from LibTorch's exceptions to ours.
+#include "core/error.hpp"
+#include "predictors/network.hpp"
+#include "predictors/torch_compat.hpp"
+#include "predictors/torch_network.hpp"
+
+#include <cstring>
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace vergence {
+namespace {
+
+class LoadedNetwork : public Network {
+ public:
+  LoadedNetwork(std::unique_ptr<TorchNetwork> network, std::string name, std::string device)
+      : network_(std::move(network)),
+        name_(std::move(name)),
+        device_(std::move(device)) {}
+
+  [[nodiscard]] std::vector<cv::Mat> run(const cv::Mat& batch, int threads) override {
+    set_torch_threads(threads);
+    try {
+      const c10::InferenceMode inference;
+      const std::array<std::int64_t, 4> shape = {batch.size[0], batch.size[1], batch.size[2],
+                                                 batch.size[3]};
+      // from_blob takes void* only; the tensor is read, never written.
+      const at::Tensor input = at::from_blob(const_cast<float*>(batch.ptr<float>()), shape);
+      const at::Tensor output = network_->forward(input.to(at::Device(device_)));
+      return maps_of(output.to(at::kCPU, at::kFloat).contiguous(), shape);
+    } catch (const Error&) {
+      throw;
+    } catch (...) {
+      throw Error(fmt::format("the network '{}' failed on {}x{} pixels: {}", name_, batch.size[3],
+                              batch.size[2], torch_reason()))
+          .hint("check the size and type of input that its model card states");
+    }
+  }
+
+ private:
+  // [N, h, w] or [N, 1, h, w] or, for one picture, [h, w] -> N maps.
+  [[nodiscard]] std::vector<cv::Mat> maps_of(const at::Tensor& output,
+                                             const std::array<std::int64_t, 4>& input) const {
+    const std::int64_t rank = output.dim();
+    const bool fits = (rank == 4 && output.size(0) == input[0] && output.size(1) == 1) ||
+                      (rank == 3 && output.size(0) == input[0]) || (rank == 2 && input[0] == 1);
+    if (!fits || output.numel() == 0) {
+      throw Error(fmt::format("the network '{}' gives [{}] for [{}], which is no depth map per "
+                              "picture",
+                              name_, fmt::join(output.sizes().vec(), ", "), fmt::join(input, ", ")))
+          .hint("set 'output.depth' in its card to the value that is the depth");
+    }
+    const auto height = static_cast<int>(output.size(-2));
+    const auto width = static_cast<int>(output.size(-1));
+    std::vector<cv::Mat> maps;
+    const float* values = output.data_ptr<float>();
+    for (std::int64_t n = 0; n < input[0]; ++n) {
+      cv::Mat map(height, width, CV_32FC1);
+      std::memcpy(map.ptr<float>(), values + n * height * width, map.total() * sizeof(float));
+      maps.push_back(std::move(map));
+    }
+    return maps;
+  }
+
+  std::unique_ptr<TorchNetwork> network_;
+  std::string name_;
+  std::string device_;
+};
+
+constexpr std::string_view kNative = "native:";
+
+std::unique_ptr<TorchNetwork> open(const NetworkSource& source, const std::string& device) {
+  if (!source.backend.starts_with(kNative)) return open_torchscript(source, device);
+  const std::string name = source.file.empty() ? source.name : source.file.string();
+  const Weights weights = source.file.empty() ? parse_safetensors(source.embedded, name)
+                                              : read_safetensors(source.file);
+  Parameters parameters(weights, name, device);
+  auto network = native_network(source.backend.substr(kNative.size()), parameters);
+  parameters.finish();
+  return network;
+}
+
+}  // namespace
+
+std::unique_ptr<TorchNetwork> native_network(const std::string& family, Parameters& parameters) {
+  if (family == "nano") return make_nano_network(parameters);
+  throw Error(ErrorCode::kUsage, fmt::format("there is no native network '{}'", family))
+      .hint("write backend = \"torchscript\" in the card and give a TorchScript file");
+}
+
+}  // namespace vergence
+
+vergence::Network* vergence_open_network(const vergence::NetworkSource& source) {
+  const std::string device = vergence::resolve_device(source.device);
+  const c10::InferenceMode inference;
+  return new vergence::LoadedNetwork(vergence::open(source, device), source.name, device);
+}
