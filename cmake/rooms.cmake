@@ -34,6 +34,7 @@ function(vergence_add_module name)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${target} PRIVATE vergence_compiler ${arg_PRIVATE})
   install(TARGETS ${target} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/vergence)
+  set_property(GLOBAL APPEND PROPERTY VERGENCE_MODULES ${target})
 endfunction()
 
 function(vergence_add_tests room)
