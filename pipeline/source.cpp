@@ -82,6 +82,7 @@ void level(Source& source, const SourceOptions& options) {
   auto turned = sampler.reproject(
       target, rotation_from_yaw_pitch_roll(options.yaw, options.pitch, options.roll));
   source.rgb = turned.picture;
+  source.turned = true;
   source.valid = whole ? cv::Mat() : turned.valid;
   source.window = target;
 }
@@ -174,6 +175,7 @@ Source open_source(const std::filesystem::path& path, const SourceOptions& optio
     source.described =
         fmt::format("{} {}x{} ({})", source.window.is_whole() ? "panorama" : "part of a panorama",
                     source.rgb.cols, source.rgb.rows, seen.evidence);
+    source.original_window = source.window;
     level(source, options);
     if (options.nadir > Radians{}) fill_nadir(source.rgb, source.window, options.nadir);
   }

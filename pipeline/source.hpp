@@ -41,8 +41,10 @@ struct Source {
   cv::Mat rgb;    // CV_8UC3, sRGB
   cv::Mat valid;  // CV_8UC1, 0 = the camera did not see this; empty = all of it is seen
   bool panorama = false;
-  projection::SphereWindow window;  // of a panorama
-  Radians fov_x;                    // of a flat photo
+  projection::SphereWindow window;           // of a panorama, as `rgb` has it now
+  projection::SphereWindow original_window;  // as the file had it, before it was turned
+  bool turned = false;                       // by view.yaw_deg, pitch_deg, roll_deg
+  Radians fov_x;                             // of a flat photo
   Radians fov_y;
   std::string described;  // "panorama 4096x2048 (GPano)"
 };

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/depth_job.hpp"
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "core/rotation.hpp"
+#include "media/depth_file.hpp"
+#include "pipeline/flat_depth.hpp"
+#include "pipeline/views_file.hpp"
+#include "projection/resample.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+#include <opencv2/imgproc.hpp>
+#include <spdlog/spdlog.h>
+
+namespace vergence::pipeline {
+namespace {
+
+using projection::SphereWindow;
+using projection::TangentView;
+
+constexpr float kSkyDistance = 1e9F;
+
+struct RenderedViews {
+  std::vector<TangentView> views;
+  std::vector<PredictorInput> pictures;
+  std::vector<cv::Mat> valid;
+};
+
+// The views that see something of the picture.
+RenderedViews render_views(const Source& source, const std::vector<TangentView>& views,
+                           Progress& progress) {
+  const projection::PanoramaSampler sampler(source.rgb, source.window);
+  // What the turned camera did not see is not seen by the views either.
+  std::optional<projection::PanoramaSampler> seen;
+  if (!source.valid.empty()) seen.emplace(source.valid, source.window);
+  RenderedViews result;
+  progress.begin("rendering views", "views", static_cast<std::int64_t>(views.size()));
+  for (const auto& view : views) {
+    auto rendered = sampler.render(view);
+    if (seen) rendered.valid &= seen->render(view).picture >= 255;
+    if (cv::countNonZero(rendered.valid) * 50 > static_cast<int>(rendered.valid.total())) {
+      result.views.push_back(view);
+      result.pictures.push_back({view.name, rendered.picture, view.focal_px()});
+      result.valid.push_back(rendered.valid);
+    }
+    progress.advance();
+  }
+  return result;
+}
+
+cv::Mat read_mask(const std::filesystem::path& path) {
+  cv::Mat grey;
+  cv::cvtColor(display_rgb8(read_picture(path)), grey, cv::COLOR_RGB2GRAY);
+  return grey > 127;
+}
+
+DataTree::Table report_of(const alignment::AlignmentReport& report) {
+  DataTree::Array views;
+  for (const auto& view : report.views) {
+    views.emplace_back(DataTree::Table{{"name", view.name},
+                                       {"scale", view.scale},
+                                       {"shift", view.shift},
+                                       {"residual_before", view.residual_before},
+                                       {"residual_after", view.residual_after},
+                                       {"share", view.share},
+                                       {"refused", view.refused}});
+  }
+  return {{"residual_before", report.residual_before},
+          {"residual_after", report.residual_after},
+          {"condition_number", report.condition_number},
+          {"weak_shift", report.weak_shift},
+          {"sky_share", report.sky_share},
+          {"covered_share", report.covered_share},
+          {"views", std::move(views)}};
+}
+
+void log_report(const alignment::AlignmentReport& report) {
+  spdlog::info(
+      "aligned {} views: median disagreement {:.2f} % before, {:.2f} % after; sky {:.1f} %",
+      report.views.size(), 100.0 * report.residual_before, 100.0 * report.residual_after,
+      100.0 * report.sky_share);
+  for (const auto& view : report.views) {
+    spdlog::debug("{}: scale {:.4g}, shift {:.4g}, disagreement {:.2f} %{}", view.name, view.scale,
+                  view.shift, 100.0 * view.residual_after, view.refused ? ", not used" : "");
+    if (view.refused) spdlog::warn("'{}' contradicts its neighbours and is not used", view.name);
+  }
+}
+
+SphereWindow depth_window(const Source& source, int width_px) {
+  const int width = width_px > 0 ? width_px : std::min(source.window.width, kUsualDepthWidth);
+  return width == source.window.width ? source.window : source.window.resized(width);
+}
+
+// One scale for the whole panorama, from the floor where asked.
+void fix_scale(alignment::PanoramaDepth& depth, const SphereWindow& window,
+               const DepthOptions& options) {
+  if (options.camera_height_m > 0.0) {
+    const double height = alignment::camera_height(depth.distance, window);
+    alignment::rescale(depth, options.camera_height_m / height);
+    depth.relative = false;
+  }
+  if (options.factor != 1.0) alignment::rescale(depth, options.factor);
+}
+
+DepthResult estimate_panorama(const Source& source, DepthPredictor& predictor,
+                              const DepthOptions& options, Progress& progress) {
+  const auto& info = predictor.info();
+  const auto views = choose_views(options.views, info.preferred_size_px);
+  auto rendered = render_views(source, views, progress);
+  progress.begin("predicting", "views", static_cast<std::int64_t>(rendered.pictures.size()));
+  auto maps = predictor.predict(rendered.pictures, progress);
+  std::vector<alignment::ViewDepth> depths;
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    depths.push_back({rendered.views[i], std::move(maps[i]), rendered.valid[i]});
+  }
+  rendered = {};
+  const auto window = depth_window(source, options.width_px);
+  auto fusion = options.panorama;
+  if (!options.sky_mask.empty()) fusion.sky.mask = read_mask(options.sky_mask);
+  auto fused = alignment::fuse_views(depths, window, source.rgb, fusion, progress);
+  fix_scale(fused, window, options);
+  if (options.nadir > Radians{}) alignment::patch_nadir(fused, window, options.nadir);
+  log_report(fused.report);
+
+  DepthResult result;
+  result.distance = fused.distance;
+  result.distance.values().setTo(std::numeric_limits<float>::quiet_NaN(), fused.valid == 0);
+  result.sky = fused.sky;
+  result.metric = !fused.relative;
+  result.panorama = true;
+  result.window = window;
+  result.model = info.name;
+  result.report = {{"alignment", report_of(fused.report)}};
+  return result;
+}
+
+DepthResult estimate_photo(const Source& source, DepthPredictor& predictor,
+                           const DepthOptions& options, Progress& progress) {
+  if (options.camera_height_m > 0.0) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("scale.camera_height_m needs a panorama, and '{}' is a flat photo",
+                            source.path.string()))
+        .hint("give scale.factor or scale.median_m");
+  }
+  const double focal_px = source.rgb.cols / (2.0 * std::tan(source.fov_x.value() / 2.0));
+  const PredictorInput picture{source.path.stem().string(), source.rgb, focal_px};
+  progress.begin("predicting", "pictures", 1);
+  const auto maps = predictor.predict(std::span(&picture, 1), progress);
+  DepthResult result;
+  result.fov_x = source.fov_x;
+  result.fov_y = source.fov_y;
+  result.distance = distance_in_photo(maps.at(0), {source.fov_x, source.fov_y, source.rgb.size()});
+  result.metric = predictor.info().metric;
+  result.model = predictor.info().name;
+  if (!result.metric) set_median(result.distance, options.panorama.relative_median_m);
+  if (options.factor != 1.0) result.distance.values() *= options.factor;
+  return result;
+}
+
+// Nearest neighbours: a mean across an edge would be a distance at which there is nothing.
+cv::Mat turned(const cv::Mat& map, const SphereWindow& window, const SphereWindow& target,
+               const Eigen::Matrix3d& source_from_target) {
+  cv::Mat result(target.height, target.width, CV_32FC1,
+                 cv::Scalar(std::numeric_limits<float>::quiet_NaN()));
+  parallel_for(0, target.height, [&](int first, int last) {
+    for (int y = first; y < last; ++y) {
+      for (int x = 0; x < target.width; ++x) {
+        const Eigen::Vector3d direction =
+            source_from_target * projection::direction_at(target, x + 0.5, y + 0.5);
+        const auto at = projection::pixel_of(window, direction);
+        auto column = static_cast<int>(std::floor(at.x()));
+        if (window.wraps()) column = (column + map.cols) % map.cols;
+        const auto row = static_cast<int>(std::floor(at.y()));
+        if (column >= 0 && column < map.cols && row >= 0 && row < map.rows) {
+          result.at<float>(y, x) = map.at<float>(row, column);
+        }
+      }
+    }
+  });
+  return result;
+}
+
+void separate_sky(DepthResult& result, double far_factor) {
+  cv::Mat& values = result.distance.values();
+  result.sky = values >= kSkyDistance;
+  if (cv::countNonZero(result.sky) == 0) return;
+  values.setTo(std::numeric_limits<float>::quiet_NaN(), result.sky);
+  const double far = quantile(values, 0.99);
+  values.setTo(far > 0.0 ? far * far_factor : 1.0, result.sky);
+}
+
+AnyDepth read_own(const OwnDepth& own) {
+  return read_depth(own.path, {.kind = own.kind, .scale = own.scale});
+}
+
+// What the kind leaves open, and what all own depth has in common.
+void finish_own(DepthResult& result, DepthKind kind, const OwnDepth& own,
+                const DepthOptions& options) {
+  result.model = own.path.filename().string();
+  const bool relative = kind == DepthKind::kDisparity || kind == DepthKind::kLogDisparity ||
+                        kind == DepthKind::kPlanarDepthAffine;
+  const auto sidecar = read_sidecar(own.path);
+  result.metric = !relative && (!sidecar || sidecar->metric);
+  if (relative) {
+    spdlog::warn("'{}' holds a relative {}: its offset is a guess, its median is set to {} m",
+                 own.path.string(), to_string(kind), options.panorama.relative_median_m);
+    set_median(result.distance, options.panorama.relative_median_m);
+  }
+  separate_sky(result, options.panorama.sky.far_factor);
+  if (options.factor != 1.0) result.distance.values() *= options.factor;
+}
+
+// The part of the sphere that a map with the picture's edges covers, in the map's own pixels. Where
+// the two differ in shape, degrees per pixel do too, and the full size must not be rounded.
+SphereWindow window_for(const SphereWindow& picture, cv::Size map) {
+  if (picture.is_whole()) return SphereWindow::whole(map.width, map.height);
+  const double across = static_cast<double>(map.width) / picture.width;
+  const double down = static_cast<double>(map.height) / picture.height;
+  const auto scaled = [](int value, double factor) {
+    return static_cast<int>(std::lround(value * factor));
+  };
+  return {scaled(picture.full_width, across),
+          scaled(picture.full_height, down),
+          scaled(picture.left, across),
+          scaled(picture.top, down),
+          map.width,
+          map.height};
+}
+
+}  // namespace
+
+std::vector<TangentView> choose_views(const ViewOptions& options, int preferred_size_px) {
+  if (!options.list.empty()) return read_views_json(options.list).views;
+  int size = options.size_px;
+  if (size == 0) size = preferred_size_px > 0 ? preferred_size_px : kUsualViewSize;
+  return projection::covering_views(options.count, options.fov, size);
+}
+
+DepthResult estimate_depth(const Source& source, DepthPredictor& predictor,
+                           const DepthOptions& options, Progress& progress) {
+  return source.panorama ? estimate_panorama(source, predictor, options, progress)
+                         : estimate_photo(source, predictor, options, progress);
+}
+
+DepthResult use_own_depth(const OwnDepth& own, const Source& source,
+                          const SourceOptions& source_options, const DepthOptions& options) {
+  const auto depth = read_own(own);
+  const cv::Size size = values_of(depth).size();
+  DepthResult result;
+  result.panorama = source.panorama;
+  if (source.panorama) {
+    result.distance = distance_in_panorama(depth);
+    result.window = window_for(source.original_window, size);
+    if (source.turned) {
+      const auto target =
+          window_for(source.window, cv::Size(result.window.full_width, result.window.full_height));
+      result.distance =
+          RayDistance(turned(result.distance.values(), result.window, target,
+                             rotation_from_yaw_pitch_roll(source_options.yaw, source_options.pitch,
+                                                          source_options.roll)));
+      result.window = target;
+    }
+  } else {
+    result.fov_x = source.fov_x;
+    result.fov_y = source.fov_y;
+    result.distance = distance_in_photo(depth, {source.fov_x, source.fov_y, size});
+  }
+  finish_own(result, kind_of(depth), own, options);
+  return result;
+}
+
+DepthResult use_lone_depth(const OwnDepth& own, const SourceOptions& source_options,
+                           const DepthOptions& options) {
+  const auto depth = read_own(own);
+  const cv::Size size = values_of(depth).size();
+  auto asked = source_options.projection;
+  std::optional<Radians> fov = source_options.horizontal_fov;
+  const auto sidecar = read_sidecar(own.path);
+  if (sidecar && asked == InputProjection::kAuto) {
+    const bool round = sidecar->projection == DepthProjection::kEquirectangular;
+    asked = round ? InputProjection::kEquirectangular : InputProjection::kFlat;
+    if (!fov) fov = sidecar->horizontal_fov;
+  }
+  if (kind_of(depth) == DepthKind::kPlanarDepth && asked == InputProjection::kAuto) {
+    asked = InputProjection::kFlat;
+  }
+  const auto seen = recognise(own.path, size, {}, asked);
+  DepthResult result;
+  result.panorama = seen.projection == InputProjection::kEquirectangular;
+  if (result.panorama) {
+    result.window = seen.window;
+    result.distance = distance_in_panorama(depth);
+  } else {
+    if (!fov) {
+      spdlog::warn("'{}' does not tell its field of view: {:.0f} degrees assumed",
+                   own.path.string(), kUsualPhotoFov.degrees());
+    }
+    result.fov_x = fov.value_or(kUsualPhotoFov);
+    result.fov_y = vertical_fov(result.fov_x, size);
+    result.distance = distance_in_photo(depth, {result.fov_x, result.fov_y, size});
+  }
+  finish_own(result, kind_of(depth), own, options);
+  return result;
+}
+
+}  // namespace vergence::pipeline
