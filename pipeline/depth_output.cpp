@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/depth_output.hpp"
+
+#include "media/depth_file.hpp"
+#include "media/picture.hpp"
+#include "pipeline/outputs.hpp"
+
+namespace vergence::pipeline {
+namespace {
+
+DepthFileInfo info_of(const DepthResult& result, const std::string& source) {
+  DepthFileInfo info;
+  info.kind = DepthKind::kDistance;
+  info.metric = result.metric;
+  info.geometry = DepthGeometry::kRadial;
+  info.projection = result.panorama ? DepthProjection::kEquirectangular : DepthProjection::kPinhole;
+  if (!result.panorama) {
+    info.horizontal_fov = result.fov_x;
+    info.vertical_fov = result.fov_y;
+  }
+  info.model = result.model;
+  info.source = source;
+  info.report = result.report;
+  if (result.panorama && !result.window.is_whole()) {
+    const auto& window = result.window;
+    info.report.push_back({"crop", DataTree::Table{{"full_width", window.full_width},
+                                                   {"full_height", window.full_height},
+                                                   {"left", window.left},
+                                                   {"top", window.top}}});
+  }
+  return info;
+}
+
+}  // namespace
+
+std::vector<std::filesystem::path> write_depth_result(const std::filesystem::path& path,
+                                                      const DepthResult& result,
+                                                      const std::string& source,
+                                                      const DepthOutputOptions& options) {
+  return write_together(path, "." + options.format, [&](const std::filesystem::path& place) {
+    auto info = info_of(result, source);
+    if (place.extension() == ".png" || place.extension() == ".PNG") info.scale = options.png_scale;
+    write_depth(place, result.distance, info);
+    if (options.preview && !is_device(path)) {
+      const auto name = place.stem().string() + "_preview.png";
+      write_picture(place.parent_path() / name, colorize(result.distance, options.colors));
+    }
+  });
+}
+
+}  // namespace vergence::pipeline
