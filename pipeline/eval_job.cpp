@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/eval_job.hpp"
+
+#include "evaluation/depth_report.hpp"
+#include "media/depth_file.hpp"
+#include "media/picture.hpp"
+
+#include <opencv2/imgproc.hpp>
+
+namespace vergence::pipeline {
+
+EvalReport evaluate_files(const EvalRequest& request) {
+  const auto read = [](const OwnDepth& file) {
+    return read_depth(file.path, {.kind = file.kind, .scale = file.scale});
+  };
+  const auto prediction = read(request.prediction);
+  const auto ground_truth = read(request.ground_truth);
+  auto options = request.options;
+  if (!request.mask.empty()) {
+    cv::Mat grey;
+    cv::cvtColor(display_rgb8(read_picture(request.mask)), grey, cv::COLOR_RGB2GRAY);
+    options.mask = grey > 127;
+  }
+  const auto evaluation = evaluate_depth(prediction, ground_truth, options);
+  return {to_table(evaluation), to_json(evaluation)};
+}
+
+}  // namespace vergence::pipeline
