@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "predictors/model_card.hpp"
+
+#include "core/error.hpp"
+#include "tests/support/paths.hpp"
+
+#include <fstream>
+#include <random>
+#include <sstream>
+
+namespace vergence {
+namespace {
+
+constexpr std::string_view kCard = R"(
+[model]
+id = "some_net"
+backend = "torchscript"
+license = "MIT"
+[input]
+resize = "lower-bound"
+size = 256
+[output]
+kind = "disparity"
+)";
+
+std::string with(const std::string& from, const std::string& to) {
+  std::string card(kCard);
+  const auto at = card.find(from);
+  EXPECT_NE(at, std::string::npos);
+  return card.replace(at, from.size(), to);
+}
+
+std::string error_of(const std::string& card) {
+  try {
+    (void)parse_model_card(card, "card.toml");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUsage);
+    return error.what();
+  }
+  return "";
+}
+
+TEST(ModelCard, FillsInDefaults) {
+  const ModelCard card = parse_model_card(kCard, "card.toml");
+  EXPECT_EQ(card.model.id, "some_net");
+  EXPECT_FALSE(card.input.bgr);
+  EXPECT_EQ(card.input.range, 1.0);
+  EXPECT_EQ(card.input.multiple, 1);
+  EXPECT_EQ(card.input.interpolation, Interpolation::kBicubic);
+  EXPECT_TRUE(card.input.resize_in_float);
+  EXPECT_EQ(card.output.depth.form, OutputSelector::Form::kTensor);
+  EXPECT_EQ(card.output.multiplier, 1.0);
+  EXPECT_EQ(card.batch_max, 1);
+}
+
+TEST(ModelCard, ReadsEveryKey) {
+  const ModelCard card = parse_model_card(R"(
+[model]
+id = "net-1.0"
+backend = "native:family"
+license = "Apache-2.0"
+license_note = "note"
+description = "text"
+[input]
+color = "bgr"
+range = "0-255"
+mean = [1, 2.5, 3]
+std = [4, 5, 6]
+resize = "fit-pad"
+width = 640
+height = 320
+multiple = 32
+min_side = 64
+interpolation = "area"
+resize_on = "uint8"
+pad_value = [7, 8, 9]
+pad_align = "top-left"
+[output]
+depth = "tuple:12"
+kind = "depth-metric"
+invert = true
+unit = "mm"
+max_depth = 80
+[limits]
+batch_max = 4
+)",
+                                          "card.toml");
+  EXPECT_TRUE(card.input.bgr);
+  EXPECT_EQ(card.input.range, 255.0);
+  EXPECT_EQ(card.input.mean, (std::array<double, 3>{1.0, 2.5, 3.0}));
+  EXPECT_EQ(card.input.std, (std::array<double, 3>{4.0, 5.0, 6.0}));
+  EXPECT_EQ(card.input.resize, ResizeRule::kFitPad);
+  EXPECT_EQ(card.input.exact_size, cv::Size(640, 320));
+  EXPECT_EQ(card.input.interpolation, Interpolation::kArea);
+  EXPECT_FALSE(card.input.resize_in_float);
+  EXPECT_EQ(card.input.pad_value, (std::array<double, 3>{7.0, 8.0, 9.0}));
+  EXPECT_FALSE(card.input.pad_center);
+  EXPECT_EQ(card.output.depth.form, OutputSelector::Form::kTuple);
+  EXPECT_EQ(card.output.depth.index, 12);
+  EXPECT_EQ(card.output.kind, DepthKind::kPlanarDepth);
+  EXPECT_TRUE(card.output.metric);
+  EXPECT_TRUE(card.output.invert);
+  EXPECT_DOUBLE_EQ(card.output.multiplier, 0.08);
+  EXPECT_EQ(card.batch_max, 4);
+}
+
+TEST(ModelCard, KnowsTheWordsForKinds) {
+  const auto output = [](const std::string& kind) {
+    return parse_model_card(with("\"disparity\"", "\"" + kind + "\""), "card.toml").output;
+  };
+  EXPECT_EQ(output("disparity-affine").kind, DepthKind::kDisparity);
+  EXPECT_EQ(output("log_disparity").kind, DepthKind::kLogDisparity);
+  EXPECT_EQ(output("depth-affine").kind, DepthKind::kPlanarDepthAffine);
+  EXPECT_EQ(output("depth-relative").kind, DepthKind::kPlanarDepth);
+  EXPECT_FALSE(output("depth-relative").metric);
+  EXPECT_TRUE(output("planar_depth").metric);
+  EXPECT_TRUE(output("inverse-metric").invert);
+  EXPECT_TRUE(output("inverse-metric").metric);
+  EXPECT_EQ(output("inverse_distance").kind, DepthKind::kInverseDistance);
+}
+
+TEST(ModelCard, ReportsAllMistakesAtOnce) {
+  const std::string error = error_of(R"(
+[model]
+id = "a b"
+backend = "onnx"
+[input]
+color = "grb"
+range = 255
+mean = [1, 2]
+std = [1, 0, "x"]
+resize = "lower-bound"
+sise = 256
+width = 300
+multiple = 0
+pad_align = "center"
+[output]
+depth = "tuple:x"
+kind = "depth"
+metric = "yes"
+max_depth = -1
+[extra]
+key = 1
+)");
+  for (const char* part : {"'card.toml'",
+                           "'model.id' may hold",
+                           "'model.backend' must be",
+                           "'model.license' is missing",
+                           "'input.color' must be 'rgb' or 'bgr', not 'grb'",
+                           "'input.range' must be",
+                           "'input.mean' must be three numbers",
+                           "'input.std[1]' must be a number above 0",
+                           "'input.std[2]'",
+                           "'input.size' is missing",
+                           "unknown key 'input.sise'",
+                           "did you mean 'input.size'",
+                           "'input.width' does not go",
+                           "'input.multiple' must be",
+                           "'input.pad_align' go with",
+                           "'output.depth' must be",
+                           "'output.kind' must be",
+                           "'output.metric' must be true or false",
+                           "'output.max_depth' must be",
+                           "unknown key 'extra'"}) {
+    EXPECT_THAT(error, ::testing::HasSubstr(part));
+  }
+  EXPECT_EQ(error.find('\n'), std::string::npos);
+}
+
+TEST(ModelCard, RefusesMeaninglessCombinations) {
+  EXPECT_THAT(error_of(with("\"disparity\"", "\"disparity\"\nunit = \"mm\"")),
+              ::testing::HasSubstr("metric output only"));
+  EXPECT_THAT(error_of(with("\"disparity\"", "\"disparity\"\nmetric = true")),
+              ::testing::HasSubstr("without a unit"));
+  EXPECT_THAT(error_of(with("\"disparity\"", "\"inverse_distance\"\nmax_depth = 10")),
+              ::testing::HasSubstr("depths and distances only"));
+  EXPECT_THAT(error_of(with("\"lower-bound\"\nsize = 256",
+                            "\"exact\"\nwidth = 100\nheight = 64\nmultiple = 32")),
+              ::testing::HasSubstr("must be multiples"));
+  EXPECT_THAT(error_of(with("[input]", "input = 3\n[other]")),
+              ::testing::HasSubstr("'input.resize' is missing"));
+  EXPECT_THAT(error_of("this is no toml"), ::testing::HasSubstr("no TOML in line 1"));
+  EXPECT_THAT(error_of("model = 3"), ::testing::HasSubstr("'model' must be a table"));
+}
+
+TEST(ModelCard, NamesTheFileThatItCannotRead) {
+  const test::TemporaryFolder folder;
+  const auto expect = [](const std::filesystem::path& path, const std::string& part) {
+    try {
+      (void)read_model_card(path);
+      ADD_FAILURE() << "no error";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("'" + path.string() + "'"));
+      EXPECT_THAT(error.what(), ::testing::HasSubstr(part));
+    }
+  };
+  expect(folder / "missing.toml", "no such file");
+  expect(folder.path(), "folder");
+  std::ofstream(folder / "large.toml") << std::string(2 << 20, '#');
+  expect(folder / "large.toml", "too large");
+}
+
+TEST(ModelCard, EveryCardOfTheProjectIsValid) {
+  int count = 0;
+  for (const auto& file :
+       std::filesystem::recursive_directory_iterator(test::source_dir() / "models")) {
+    if (file.path().extension() != ".toml") continue;
+    EXPECT_EQ(read_model_card(file.path()).model.id, file.path().stem());
+    ++count;
+  }
+  EXPECT_GE(count, 2);
+}
+
+TEST(ModelCard, DamagedCardsAreRefusedNotObeyed) {
+  std::ifstream file(test::source_dir() / "models/nano/nano.toml");
+  std::stringstream text;
+  text << file.rdbuf();
+  std::mt19937 random(11);
+  for (int i = 0; i < 5000; ++i) {
+    std::string card = text.str();
+    for (int edit = 0; edit < 3; ++edit) {
+      card[random() % card.size()] = static_cast<char>(random() % 256);
+    }
+    card.resize(random() % (card.size() + 1));
+    try {
+      (void)parse_model_card(card, "card.toml");
+    } catch (const Error&) {
+    }
+  }
+}
+
+TEST(NetworkSize, FollowsTheRules) {
+  CardInput input;
+  input.multiple = 32;
+  input.size = 256;
+  input.resize = ResizeRule::kLowerBound;
+  EXPECT_EQ(network_size(input, {288, 384}), cv::Size(256, 352));  // the golden photo's size
+  EXPECT_EQ(network_size(input, {100, 100}), cv::Size(256, 256));
+  input.size = 250;  // 250 / 32 rounds up to 256, below the bound nothing may end
+  EXPECT_EQ(network_size(input, {1000, 1000}), cv::Size(256, 256));
+  input.size = 230;
+  EXPECT_EQ(network_size(input, {1000, 1000}), cv::Size(256, 256));
+  input.resize = ResizeRule::kShortSide;
+  EXPECT_EQ(network_size(input, {1000, 1000}), cv::Size(224, 224));
+  input.resize = ResizeRule::kUpperBound;
+  EXPECT_EQ(network_size(input, {1000, 500}), cv::Size(224, 128));
+  input.size = 256;
+  EXPECT_EQ(network_size(input, {1000, 10}), cv::Size(256, 32));
+  input.resize = ResizeRule::kExact;
+  input.exact_size = {320, 192};
+  EXPECT_EQ(network_size(input, {7, 9000}), cv::Size(320, 192));
+  input.resize = ResizeRule::kFitPad;
+  EXPECT_EQ(network_size(input, {1000, 500}), cv::Size(320, 160));
+  EXPECT_EQ(network_size(input, {1, 9000}), cv::Size(1, 192));
+}
+
+// golden: the official rule is round(side * scale / 32) * 32, at least the bound.
+TEST(NetworkSize, NeverLeavesItsBound) {
+  std::mt19937 random(3);
+  for (int i = 0; i < 2000; ++i) {
+    CardInput input;
+    input.multiple = 1 + static_cast<int>(random() % 40);
+    input.size = 64 + static_cast<int>(random() % 600);
+    const cv::Size picture(1 + static_cast<int>(random() % 5000),
+                           1 + static_cast<int>(random() % 5000));
+    input.resize = ResizeRule::kLowerBound;
+    const cv::Size lower = network_size(input, picture);
+    EXPECT_GE(std::min(lower.width, lower.height), input.size);
+    EXPECT_EQ(lower.width % input.multiple + lower.height % input.multiple, 0);
+    input.resize = ResizeRule::kUpperBound;
+    const cv::Size upper = network_size(input, picture);
+    EXPECT_LE(std::max(upper.width, upper.height), input.size);
+    EXPECT_GE(std::min(upper.width, upper.height), input.multiple);
+  }
+}
+
+}  // namespace
+}  // namespace vergence

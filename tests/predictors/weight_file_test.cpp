@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "predictors/weight_file.hpp"
+
+#include "core/error.hpp"
+#include "tests/support/paths.hpp"
+
+#include <fstream>
+#include <random>
+#include <string>
+
+namespace vergence {
+namespace {
+
+WeightFormat format_of(const std::string& file) {
+  return weight_format(std::as_bytes(std::span(file)));
+}
+
+std::string little(std::uint64_t value, int bytes) {
+  std::string text;
+  for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i));
+  return text;
+}
+
+// A zip with empty stored files of these names.
+std::string zip_of(const std::vector<std::string>& names) {
+  std::string file = "PK\3\4" + std::string(26, '\0');
+  const std::size_t directory = file.size();
+  for (const auto& name : names) {
+    file +=
+        "PK\1\2" + std::string(24, '\0') + little(name.size(), 2) + std::string(16, '\0') + name;
+  }
+  const std::size_t size = file.size() - directory;
+  return file + "PK\5\6" + std::string(4, '\0') + little(names.size(), 2) +
+         little(names.size(), 2) + little(size, 4) + little(directory, 4) + little(0, 2);
+}
+
+TEST(WeightFormat, IsToldByContent) {
+  EXPECT_EQ(format_of(""), WeightFormat::kEmpty);
+  EXPECT_EQ(format_of(little(2, 8) + "{}"), WeightFormat::kSafetensors);
+  EXPECT_EQ(format_of(zip_of({"net/data.pkl", "net/constants.pkl"})), WeightFormat::kTorchScript);
+  EXPECT_EQ(format_of(zip_of({"archive/data.pkl", "archive/data/0"})), WeightFormat::kCheckpoint);
+  EXPECT_EQ(format_of(zip_of({"readme.txt"})), WeightFormat::kZip);
+  EXPECT_EQ(format_of("\x80\x02\x8a\x0al\xfc"), WeightFormat::kCheckpoint);
+  EXPECT_EQ(format_of("<!DOCTYPE html><html>"), WeightFormat::kText);
+  EXPECT_EQ(format_of("  \n<html>"), WeightFormat::kText);
+  EXPECT_EQ(format_of("version https://git-lfs.github.com/spec/v1\noid"), WeightFormat::kText);
+  EXPECT_EQ(format_of("\x08\x07\x12\x07pytorch"), WeightFormat::kOnnx);
+  EXPECT_EQ(format_of("hello, world"), WeightFormat::kUnknown);
+  EXPECT_EQ(format_of("   "), WeightFormat::kUnknown);
+}
+
+TEST(WeightFormat, DamagedZipsAreNoTorchScript) {
+  const std::string whole = zip_of({"net/data.pkl", "net/constants.pkl"});
+  EXPECT_EQ(format_of(whole.substr(0, whole.size() - 30)), WeightFormat::kZip);
+  std::mt19937 random(7);
+  for (int i = 0; i < 10000; ++i) {
+    std::string file = whole;
+    for (int edit = 0; edit < 3; ++edit) file[random() % file.size()] = static_cast<char>(random());
+    file.resize(random() % (file.size() + 1));
+    (void)format_of(file);
+    std::string pointers = whole;  // aims the end record anywhere
+    for (std::size_t at = pointers.size() - 12; at < pointers.size(); ++at) {
+      pointers[at] = static_cast<char>(random());
+    }
+    (void)format_of(pointers);
+  }
+}
+
+TEST(MapFile, GivesTheBytesAndNamesWhatItCannotOpen) {
+  const test::TemporaryFolder folder;
+  std::ofstream(folder / "file") << "abc";
+  std::ofstream(folder / "empty");
+  const MappedFile file = map_file(folder / "file");
+  ASSERT_EQ(file.bytes.size(), 3U);
+  EXPECT_EQ(std::to_integer<char>(file.bytes[2]), 'c');
+  EXPECT_TRUE(map_file(folder / "empty").bytes.empty());
+  EXPECT_THROW((void)map_file(folder / "missing"), Error);
+  EXPECT_THROW((void)map_file(folder.path()), Error);
+  EXPECT_THROW((void)map_file("/dev/null"), Error);
+}
+
+}  // namespace
+}  // namespace vergence
