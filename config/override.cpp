@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/override.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+namespace vergence::config {
+namespace {
+
+constexpr std::string_view kBlanks = " \t";
+constexpr std::string_view kEscapable = "\\()[]{}:=,\"' \t";
+constexpr std::array<std::string_view, 3> kSweeps = {"choice", "range", "glob"};
+constexpr std::array<std::string_view, 4> kCasts = {"int", "float", "str", "bool"};
+
+constexpr std::string_view kFunctions =
+    " (the functions are choice, range, glob, int, float, str and bool)";
+
+template <class Names>
+bool contains(const Names& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return result;
+}
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// "1_000" without the blanks between digits; empty if an underscore stands elsewhere.
+std::string without_underscores(std::string_view text) {
+  std::string digits;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '_') {
+      digits += text[i];
+    } else if (i == 0 || i + 1 == text.size() || !is_digit(text[i - 1]) || !is_digit(text[i + 1])) {
+      return {};
+    }
+  }
+  return digits;
+}
+
+std::optional<double> parse_special_float(std::string_view text) {
+  const double sign = text.starts_with('-') ? -1.0 : 1.0;
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  const std::string word = lower(text);
+  if (word == "inf") return sign * std::numeric_limits<double>::infinity();
+  if (word == "nan") return std::numeric_limits<double>::quiet_NaN();
+  return std::nullopt;
+}
+
+// An integer or a float; a number that fits neither type stays text.
+std::optional<Value> parse_number(std::string_view text) {
+  Value value;
+  if (const auto special = parse_special_float(text)) {
+    value.data = *special;
+    return value;
+  }
+  std::string digits = without_underscores(text);
+  if (digits.starts_with('+')) digits.erase(0, 1);
+  const std::string_view unsigned_part =
+      std::string_view(digits).substr(digits.starts_with('-') ? 1 : 0);
+  const bool leads_with_zero = unsigned_part.size() > 1 && unsigned_part[0] == '0';
+  if (unsigned_part.empty() || !(is_digit(unsigned_part[0]) || unsigned_part[0] == '.') ||
+      (leads_with_zero && is_digit(unsigned_part[1]))) {
+    return std::nullopt;
+  }
+  const char* begin = digits.data();
+  const char* end = begin + digits.size();
+  std::int64_t integer = 0;
+  if (const auto result = std::from_chars(begin, end, integer);
+      result.ec == std::errc() && result.ptr == end) {
+    value.data = integer;
+    return value;
+  }
+  double number = 0.0;
+  const bool is_real = digits.find_first_of(".eE") != std::string::npos;
+  if (const auto result = std::from_chars(begin, end, number);
+      is_real && result.ec == std::errc() && result.ptr == end) {
+    value.data = number;
+    return value;
+  }
+  return std::nullopt;
+}
+
+// What an unquoted word means.
+Value value_of_word(const std::string& word) {
+  Value value;
+  const std::string lowered = lower(word);
+  if (lowered == "null") {
+    value.data = Value::Null{};
+  } else if (lowered == "true" || lowered == "false") {
+    value.data = lowered == "true";
+  } else if (auto number = parse_number(word)) {
+    value = *number;
+  } else {
+    value.data = word;
+  }
+  value.text = word;
+  return value;
+}
+
+class Parser {
+ public:
+  Parser(std::string_view argument, std::size_t position)
+      : argument_(argument),
+        position_(position),
+        begin_(position) {}
+
+  // The value up to the end; more than one at the top makes a sweep.
+  Value value(bool& sweep) {
+    sweep = false;
+    skip_blanks();
+    if (at_end()) return text_value({});
+    Value first = element(Place::kTop, sweep);
+    while (!at_end()) {
+      expect(',');
+      sweep = true;
+      bool inner_sweep = false;
+      static_cast<void>(element(Place::kTop, inner_sweep));
+    }
+    return first;
+  }
+
+ private:
+  enum class Place { kTop, kList, kTable, kCall };
+
+  [[nodiscard]] bool at_end() const { return position_ >= argument_.size(); }
+
+  [[nodiscard]] char peek() const { return at_end() ? '\0' : argument_[position_]; }
+
+  void skip_blanks() {
+    while (!at_end() && kBlanks.find(peek()) != std::string_view::npos) ++position_;
+  }
+
+  static Value text_value(std::string text) {
+    Value value;
+    value.data = std::move(text);
+    return value;
+  }
+
+  [[noreturn]] void fail(const std::string& reason) const {
+    const std::string key(argument_.substr(0, begin_));
+    std::string quoted = "\"";
+    for (const char c : argument_.substr(begin_)) {
+      if (c == '"') quoted += '\\';
+      quoted += c;
+    }
+    // The caret counts characters, not bytes.
+    const auto column =
+        std::count_if(argument_.begin(), argument_.begin() + static_cast<std::ptrdiff_t>(position_),
+                      [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
+    throw SyntaxError(fmt::format(
+        "cannot read '{}': {}\n    {}\n    {:>{}}\n  if the value is a text, write it in quotes: "
+        "{}",
+        argument_, reason, argument_, '^', column + 1, shell_quoted(key + quoted + "\"")));
+  }
+
+  void expect(char wanted) {
+    skip_blanks();
+    if (peek() != wanted || at_end()) {
+      fail(at_end() ? fmt::format("'{}' is missing at the end", wanted)
+                    : fmt::format("unexpected '{}'", printable()));
+    }
+    ++position_;
+    skip_blanks();
+  }
+
+  // The character at the position, whole also in UTF-8.
+  [[nodiscard]] std::string printable() const {
+    std::size_t end = position_ + 1;
+    while (end < argument_.size() &&
+           (static_cast<unsigned char>(argument_[end]) & 0xC0U) == 0x80U) {
+      ++end;
+    }
+    return std::string(argument_.substr(position_, end - position_));
+  }
+
+  Value element(Place place, bool& sweep) {
+    if (++depth_ > kMaxDepth) fail("the value is nested too deeply");
+    skip_blanks();
+    Value result;
+    switch (peek()) {
+      case '[':
+        result = list();
+        break;
+      case '{':
+        result = table();
+        break;
+      case '"':
+      case '\'':
+        result = quoted();
+        break;
+      default:
+        result = word_or_call(place, sweep);
+    }
+    skip_blanks();
+    --depth_;
+    return result;
+  }
+
+  // An element where a sweep and null have no place.
+  Value plain_element(Place place) {
+    bool sweep = false;
+    const std::size_t start = position_;
+    Value result = element(place, sweep);
+    if (sweep) {
+      position_ = start;
+      fail("a sweep cannot stand inside a value");
+    }
+    if (place == Place::kList && result.is_null()) {
+      position_ = start;
+      fail("a list cannot hold null");
+    }
+    return result;
+  }
+
+  Value list() {
+    Value::List items;
+    ++lists_;
+    ++position_;
+    skip_blanks();
+    while (peek() != ']') {
+      items.push_back(plain_element(Place::kList));
+      if (peek() != ']') expect(',');
+    }
+    ++position_;
+    --lists_;
+    Value value;
+    value.data = std::move(items);
+    return value;
+  }
+
+  Value table() {
+    Value result = make_table();
+    auto& entries = std::get<Value::Table>(result.data);
+    ++position_;
+    skip_blanks();
+    while (peek() != '}') {
+      const std::size_t start = position_;
+      const std::string key = table_key();
+      if (child(result, key) != nullptr) {
+        position_ = start;
+        fail(fmt::format("'{}' stands twice in the table", key));
+      }
+      skip_blanks();
+      expect(peek() == '=' ? '=' : ':');
+      const std::size_t value_start = position_;
+      Value value = plain_element(Place::kTable);
+      if (lists_ > 0 && value.is_null()) {
+        position_ = value_start;
+        fail("a list cannot hold null");
+      }
+      entries.push_back({key, std::move(value)});
+      if (peek() != '}') expect(',');
+    }
+    ++position_;
+    return result;
+  }
+
+  std::string table_key() {
+    const std::size_t start = position_;
+    std::string key;
+    if (peek() == '"' || peek() == '\'') {
+      key = std::get<std::string>(quoted().data);
+    } else {
+      while (!at_end() && is_key_name(argument_.substr(position_, 1)))
+        key += argument_[position_++];
+    }
+    if (!is_key_name(key)) {
+      if (key.empty() && at_end()) fail("'}' is missing at the end");
+      if (!key.empty()) position_ = start;
+      fail("expected a key of letters, digits, '_', '-' or '$'");
+    }
+    return key;
+  }
+
+  // Backslashes are plain, except directly before the quote: there a pair means one, and an odd one
+  // makes the quote part of the text.
+  Value quoted() {
+    const std::size_t start = position_;
+    const char quote = argument_[position_++];
+    std::string text;
+    while (!at_end()) {
+      std::size_t backslashes = 0;
+      while (peek() == '\\') {
+        ++backslashes;
+        ++position_;
+      }
+      if (peek() != quote || at_end()) {
+        text.append(backslashes, '\\');
+        if (!at_end()) text += argument_[position_++];
+        continue;
+      }
+      text.append(backslashes / 2, '\\');
+      ++position_;
+      if (backslashes % 2 == 0) return text_value(std::move(text));
+      text += quote;
+    }
+    position_ = start;
+    fail(fmt::format("the quote {} is never closed", quote));
+  }
+
+  // Copies "${...}" as it is, with everything inside it.
+  void interpolation(std::string& text) {
+    const std::size_t start = position_;
+    std::size_t depth = 0;
+    do {
+      if (peek() == '{') ++depth;
+      if (peek() == '}') --depth;
+      text += argument_[position_++];
+    } while (!at_end() && (depth > 0 || argument_[position_ - 1] == '$'));
+    if (depth > 0) {
+      position_ = start;
+      fail("'${' is never closed by '}'");
+    }
+  }
+
+  [[nodiscard]] bool ends_word(Place place) const {
+    const char c = peek();
+    return c == ',' || (place == Place::kList && c == ']') ||
+           (place == Place::kTable && c == '}') || (place == Place::kCall && c == ')');
+  }
+
+  Value word_or_call(Place place, bool& sweep) {
+    std::string text;
+    std::size_t kept = 0;  // length up to the last character that is no plain blank
+    bool escaped = false;
+    while (!at_end() && !ends_word(place)) {
+      const char c = peek();
+      const bool has_next = position_ + 1 < argument_.size();
+      if (c == '(' && !escaped && (contains(kSweeps, text) || contains(kCasts, text))) {
+        return call(text, sweep);
+      }
+      if (c == '\\' && has_next && kEscapable.find(argument_[position_ + 1]) != std::string::npos) {
+        text += argument_[position_ + 1];
+        position_ += 2;
+        escaped = true;
+        kept = text.size();
+      } else if (c == '$' && has_next && argument_[position_ + 1] == '{') {
+        interpolation(text);
+        kept = text.size();
+      } else if (std::string_view("()[]{}\"'").find(c) != std::string_view::npos) {
+        fail(fmt::format("unexpected '{}'{}", c, c == '(' && is_key_name(text) ? kFunctions : ""));
+      } else {
+        text += c;
+        ++position_;
+        if (kBlanks.find(c) == std::string_view::npos) kept = text.size();
+      }
+    }
+    text.resize(kept);
+    if (text.empty() && place != Place::kTable) {
+      fail(at_end() ? "a value is missing at the end"
+                    : fmt::format("unexpected '{}'", printable()));
+    }
+    return escaped ? text_value(std::move(text)) : value_of_word(text);
+  }
+
+  Value call(const std::string& function, bool& sweep) {
+    const std::size_t start = position_;
+    ++position_;
+    std::vector<Value> arguments;
+    skip_blanks();
+    while (peek() != ')') {
+      arguments.push_back(plain_element(Place::kCall));
+      if (peek() != ')') expect(',');
+    }
+    ++position_;
+    if (contains(kSweeps, function)) {
+      sweep = true;
+      return {};
+    }
+    if (arguments.size() != 1) {
+      position_ = start;
+      fail(fmt::format("{}() takes one value", function));
+    }
+    std::optional<Value> result = cast(function, arguments.front());
+    if (!result) {
+      position_ = start;
+      fail(fmt::format("{} does not turn into {}", to_inline_toml(arguments.front()), function));
+    }
+    return *result;
+  }
+
+  static std::optional<Value> cast(const std::string& type, const Value& from) {
+    Value result;
+    if (const auto* items = from.as<Value::List>()) {
+      Value::List list;
+      for (const auto& item : *items) {
+        auto element = cast(type, item);
+        if (!element) return std::nullopt;
+        list.push_back(std::move(*element));
+      }
+      result.data = std::move(list);
+      return result;
+    }
+    if (from.is_null() || from.as<Value::Table>() != nullptr) return std::nullopt;
+    const std::string text = from.text.empty() ? to_text(from) : from.text;
+    if (type == "str") return text_value(text);
+    const Value parsed = value_of_word(text);
+    if (type == "bool") return cast_to_bool(parsed);
+    double number = 0.0;
+    if (const auto* integer = parsed.as<std::int64_t>()) {
+      if (type == "int") return parsed;
+      number = static_cast<double>(*integer);
+    } else if (const auto* real = parsed.as<double>()) {
+      number = *real;
+    } else {
+      return std::nullopt;
+    }
+    if (type == "int") {
+      if (!(std::abs(number) < 0x1p62)) return std::nullopt;
+      result.data = static_cast<std::int64_t>(number);
+    } else {
+      result.data = number;
+    }
+    return result;
+  }
+
+  static std::optional<Value> cast_to_bool(const Value& from) {
+    Value result;
+    if (const auto* boolean = from.as<bool>()) {
+      result.data = *boolean;
+    } else if (const auto* integer = from.as<std::int64_t>()) {
+      result.data = *integer != 0;
+    } else {
+      return std::nullopt;
+    }
+    return result;
+  }
+
+  std::string_view argument_;
+  std::size_t position_;
+  std::size_t begin_;  // where the value begins
+  std::size_t depth_ = 0;
+  std::size_t lists_ = 0;
+};
+
+// The bytes with those that are not ASCII as \xHH.
+std::string escaped(std::string_view bytes) {
+  std::string text = "'";
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += byte >= 0x20 && byte < 0x7F ? std::string(1, c) : fmt::format("\\x{:02X}", byte);
+  }
+  return text + "'";
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
+// Takes the operator off both ends of the key's text.
+Operation take_operation(std::string_view& key) {
+  if (key.starts_with("++")) {
+    key.remove_prefix(2);
+    return Operation::kForce;
+  }
+  if (key.starts_with('+')) {
+    key.remove_prefix(1);
+    return Operation::kAdd;
+  }
+  if (key.starts_with('~')) {
+    key.remove_prefix(1);
+    return Operation::kDelete;
+  }
+  if (key.ends_with('+')) {
+    key.remove_suffix(1);
+    return Operation::kAppend;
+  }
+  return Operation::kChange;
+}
+
+bool is_group_or_key(std::string_view text) {
+  std::string dotted(text);
+  std::replace(dotted.begin(), dotted.end(), '/', '.');
+  return !split_key(dotted).empty();
+}
+
+bool is_package(std::string_view text) {
+  return !split_key(text).empty();
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view bytes) {
+  for (std::size_t i = 0; i < bytes.size();) {
+    const auto byte = static_cast<unsigned char>(bytes[i]);
+    const std::size_t length = byte < 0x80   ? 1
+                               : byte < 0xC2 ? 0
+                               : byte < 0xE0 ? 2
+                               : byte < 0xF0 ? 3
+                               : byte < 0xF5 ? 4
+                                             : 0;
+    if (length == 0 || i + length > bytes.size()) return false;
+    std::uint32_t code = length == 1 ? byte : byte & (0x7FU >> length);
+    for (std::size_t k = 1; k < length; ++k) {
+      const auto next = static_cast<unsigned char>(bytes[i + k]);
+      if ((next & 0xC0U) != 0x80U) return false;
+      code = code << 6U | (next & 0x3FU);
+    }
+    const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+    if (surrogate || code > 0x10FFFF || (length == 3 && code < 0x800) ||
+        (length == 4 && code < 0x10000)) {
+      return false;
+    }
+    i += length;
+  }
+  return true;
+}
+
+std::string shell_quoted(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+Value parse_value(std::string_view text) {
+  bool sweep = false;
+  Value value = Parser(text, 0).value(sweep);
+  if (sweep) throw SyntaxError(fmt::format("cannot read '{}': one value is expected", text));
+  return value;
+}
+
+Override parse_override(std::string_view argument) {
+  if (!is_utf8(argument)) {
+    throw SyntaxError(fmt::format("argument {} is not UTF-8 text", escaped(argument)));
+  }
+  Override result;
+  result.argument = argument;
+  const auto equals = argument.find('=');
+  std::string_view key = trimmed(argument.substr(0, equals));
+  result.operation = take_operation(key);
+  if (const auto at = key.find('@'); at != std::string_view::npos) {
+    result.package = key.substr(at + 1);
+    key = key.substr(0, at);
+  }
+  result.key = key;
+  if (equals == std::string_view::npos && result.operation != Operation::kDelete) {
+    throw SyntaxError(fmt::format("cannot read '{}': expected KEY=VALUE", argument));
+  }
+  if (!is_group_or_key(key) || (result.package && !is_package(*result.package))) {
+    throw SyntaxError(fmt::format(
+        "cannot read '{}': '{}' is not a key\n  a key is names with dots between them; a name has "
+        "letters, digits, '_', '-' or '$'",
+        argument, trimmed(argument.substr(0, equals))));
+  }
+  if (equals != std::string_view::npos) {
+    result.value = Parser(argument, equals + 1).value(result.sweep);
+  }
+  return result;
+}
+
+}  // namespace vergence::config
