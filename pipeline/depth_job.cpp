@@ -236,6 +236,12 @@ SphereWindow window_for(const SphereWindow& picture, cv::Size map) {
 
 }  // namespace
 
+bool is_depth_file(const std::filesystem::path& path) {
+  const auto extension = path.extension();
+  return extension == ".npy" || extension == ".pfm" || extension == ".dpt" ||
+         std::filesystem::exists(sidecar_path(path));
+}
+
 std::vector<TangentView> choose_views(const ViewOptions& options, int preferred_size_px) {
   if (!options.list.empty()) return read_views_json(options.list).views;
   int size = options.size_px;

@@ -59,6 +59,10 @@ struct DepthResult {
   DataTree::Table report;  // alignment, scale; for the sidecar
 };
 
+// Whether a file holds distances rather than a picture: .npy, .pfm and .dpt do, and whatever has a
+// sidecar.
+[[nodiscard]] bool is_depth_file(const std::filesystem::path& path);
+
 // The views of a panorama: those of options.list, else a covering set of the given or the network's
 // size.
 [[nodiscard]] std::vector<projection::TangentView> choose_views(const ViewOptions& options,

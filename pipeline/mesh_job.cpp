@@ -29,74 +29,77 @@ cv::Mat shrunk(const cv::Mat& rgb, int max_px) {
   return small;
 }
 
-Texture texture_of(const cv::Mat& rgb, const MeshJobOptions& options) {
+mesh::Texture texture_of(const cv::Mat& rgb, const MeshJobOptions& options) {
   const auto format = options.texture_format == "png" ? PictureFormat::kPng : PictureFormat::kJpeg;
   return {encode_picture(shrunk(rgb, options.texture_max_px), format,
                          {.jpeg_quality = options.texture_quality}),
           options.texture_format};
 }
 
-Mesh surface_of(const RayDistance& distance, const PictureRays& rays, const MeshJobOptions& options,
-                const cv::Mat& sky) {
-  auto surface = options.surface;
-  if (options.keep_sky) surface.segments = sky;
-  auto mesh = mesh_from_depth(distance, rays, surface);
+mesh::Mesh surface_of(const RayDistance& distance, const mesh::PictureRays& rays,
+                      const MeshJobOptions& options, const cv::Mat& sky) {
+  auto surface_options = options.surface;
+  if (options.keep_sky) surface_options.segments = sky;
+  auto surface = mesh::mesh_from_depth(distance, rays, surface_options);
   throw_if_interrupted();
   if (options.min_component_triangles > 0) {
-    mesh = remove_small_components(mesh, options.min_component_triangles);
+    surface = mesh::remove_small_components(surface, options.min_component_triangles);
   }
   throw_if_interrupted();
-  if (options.target_triangles > 0) mesh = decimate(mesh, options.target_triangles);
+  if (options.target_triangles > 0) surface = mesh::decimate(surface, options.target_triangles);
   throw_if_interrupted();
-  return mesh;
+  return surface;
 }
 
-void write_surface(const std::filesystem::path& path, const Mesh& mesh, const cv::Mat& rgb,
+void write_surface(const std::filesystem::path& path, const mesh::Mesh& surface, const cv::Mat& rgb,
                    const MeshJobOptions& options) {
-  if (mesh.triangles.empty()) {
+  if (surface.triangles.empty()) {
     throw Error("nothing is left of the mesh")
         .hint("give mesh.edges=keep or a smaller mesh.min_component_triangles");
   }
-  spdlog::info("mesh: {} vertices, {} triangles", mesh.positions.size(), mesh.triangles.size());
+  spdlog::info("mesh: {} vertices, {} triangles", surface.positions.size(),
+               surface.triangles.size());
   if (rgb.empty()) {
-    write_mesh(path, mesh, nullptr);
+    mesh::write_mesh(path, surface, nullptr);
     return;
   }
   const auto texture = texture_of(rgb, options);
-  write_mesh(path, mesh, &texture);
+  mesh::write_mesh(path, surface, &texture);
 }
 
 void write_cloud(const std::filesystem::path& path, const RayDistance& distance,
-                 const PictureRays& rays, const cv::Mat& rgb, const MeshJobOptions& options) {
-  const PointOptions points{.grid_width = options.surface.grid_width,
-                            .normals = options.surface.normals};
+                 const mesh::PictureRays& rays, const cv::Mat& rgb, const MeshJobOptions& options) {
+  const mesh::PointOptions points{.grid_width = options.surface.grid_width,
+                                  .normals = options.surface.normals};
   if (options.kind == MeshKind::kSplats) {
-    auto splats = splats_from_depth(distance, rgb, rays, points);
+    auto splats = mesh::splats_from_depth(distance, rgb, rays, points);
     splats.opacity = options.splat_opacity;
     spdlog::info("{} splats", splats.positions.size());
-    write_splats(path, splats);
+    mesh::write_splats(path, splats);
     return;
   }
-  auto cloud = points_from_depth(distance, rgb, rays, points);
+  auto cloud = mesh::points_from_depth(distance, rgb, rays, points);
   throw_if_interrupted();
-  if (options.outliers) cloud = remove_outliers(cloud, *options.outliers);
+  if (options.outliers) cloud = mesh::remove_outliers(cloud, *options.outliers);
   spdlog::info("{} points", cloud.positions.size());
-  write_points(path, cloud);
+  mesh::write_points(path, cloud);
 }
 
 }  // namespace
 
-PictureRays rays_of(const DepthResult& result) {
-  if (!result.panorama) return Pinhole{result.fov_x, result.fov_y};
-  const auto& window = result.window;
-  const auto longitude = [&](int column) {
-    return Radians{static_cast<double>(column) / window.full_width * 2.0 * kPi - kPi};
-  };
-  const auto latitude = [&](int row) {
-    return Radians{kPi / 2.0 - static_cast<double>(row) / window.full_height * kPi};
-  };
-  return SphereWindow{longitude(window.left), longitude(window.left + window.width),
-                      latitude(window.top), latitude(window.top + window.height)};
+mesh::PictureRays rays_of(const DepthResult& result) {
+  if (result.panorama) return result.window;
+  projection::TangentView view;
+  view.width = result.distance.width();
+  view.height = result.distance.height();
+  view.fov_x = result.fov_x;
+  view.fov_y = result.fov_y;
+  return view;
+}
+
+std::vector<std::string_view> mesh_output_extensions() {
+  const auto& known = mesh::mesh_extensions();
+  return {known.begin(), known.end()};
 }
 
 void check_mesh_output(const std::filesystem::path& path, MeshKind kind) {
@@ -126,10 +129,10 @@ std::vector<std::filesystem::path> write_mesh_result(const std::filesystem::path
       progress.advance();
     });
   }
-  const auto mesh = surface_of(distance, rays, options, depth.sky);
+  const auto surface = surface_of(distance, rays, options, depth.sky);
   progress.advance();
   auto written = write_together(path, ".glb", [&](const std::filesystem::path& place) {
-    write_surface(place, mesh, rgb, options);
+    write_surface(place, surface, rgb, options);
     throw_if_interrupted();
   });
   progress.advance();

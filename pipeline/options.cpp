@@ -84,7 +84,7 @@ DepthOptions depth_options(const Config& config) {
   auto& alignment = options.panorama.alignment;
   alignment.num_samples = integer(config, "alignment.samples");
   alignment.rounds = integer(config, "alignment.rounds");
-  alignment.scale_prior = config.number("alignment.scale_prior");
+  alignment.scale_deviation = config.number("alignment.scale_deviation");
   alignment.grid = config.boolean("alignment.grid");
   alignment.grid_size = integer(config, "alignment.grid_size");
   alignment.grid_ridge = config.number("alignment.grid_ridge");
@@ -137,8 +137,8 @@ MeshJobOptions mesh_options(const Config& config) {
   options.texture_quality = integer(config, "mesh.texture.quality");
   options.texture_format = config.string("mesh.texture.format");
   if (config.boolean("mesh.points.outliers")) {
-    options.outliers = OutlierOptions{integer(config, "mesh.points.outlier_neighbours"),
-                                      config.number("mesh.points.outlier_ratio")};
+    options.outliers = mesh::OutlierOptions{integer(config, "mesh.points.outlier_neighbours"),
+                                            config.number("mesh.points.outlier_ratio")};
   }
   options.splat_opacity = static_cast<float>(config.number("mesh.splats.opacity"));
   return options;

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command_line.hpp"
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <deque>
+#include <limits>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace vergence::cli {
+namespace {
+
+constexpr int kAnyNumber = std::numeric_limits<int>::max();
+
+const Flag kOutput{"-o,--output", "PATH", "", &CommandLine::output, ""};
+
+Flag output_flag(const char* help) {
+  Flag flag = kOutput;
+  flag.help = help;
+  return flag;
+}
+
+const std::vector<Command>& table() {
+  static const std::vector<Command> kCommands = {
+      {"depth",
+       "INPUT... [-o OUT] [key=value...]",
+       "depth of a photo, a 360 photo, or a folder of them",
+       "Writes ray distances (.exr, .pfm, .npy, 16-bit .png) with a sidecar .toml and a colour "
+       "preview.\nOUT is a file for one input, a folder for several; without it NAME_depth.exr "
+       "appears beside\neach input. A folder as INPUT stands for the pictures in it.",
+       1,
+       kAnyNumber,
+       {output_flag("where to write"),
+        {"--depth", "FILE", "input.depth", nullptr, "your own depth instead of a prediction"}},
+       {"device", "threads", "input", "view", "mask", "views", "predictor", "alignment", "fusion",
+        "sky", "scale", "output"}},
+      {"mesh",
+       "INPUT [-o OUT.glb|gltf|fbx|obj|ply] [--depth FILE] [key=value...]",
+       "textured mesh, point cloud or splats",
+       "The format is that of OUT's extension; without OUT NAME.glb appears beside the input. "
+       "INPUT may be\nleft out where --depth gives a depth file: the mesh then has no picture.",
+       0,
+       kAnyNumber,
+       {output_flag("where to write"),
+        {"--depth", "FILE", "input.depth", nullptr, "your own depth instead of a prediction"}},
+       {"device", "threads", "input", "view", "mask", "views", "predictor", "alignment", "fusion",
+        "sky", "scale", "mesh"}},
+      {"views",
+       "INPUT -o DIR [key=value...]",
+       "the tangent views of a 360 photo, for networks run elsewhere",
+       "Writes view_00.png ... and views.json. Their maps come back with predictor=files\n"
+       "predictor.path=DIR.",
+       1,
+       1,
+       {output_flag("the folder")},
+       {"input", "view", "mask", "views"}},
+      {"eval",
+       "--pred P --gt G [--align HOW] [--sphere] [--mask M] [--cap M] [--json FILE|-]",
+       "depth metrics",
+       "",
+       0,
+       0,
+       {{"--pred", "FILE", "", &CommandLine::prediction, "the prediction"},
+        {"--gt", "FILE", "", &CommandLine::ground_truth, "the ground truth"},
+        {"--align", "HOW", "eval.align", nullptr, "none, median, scale, disparity or depth"},
+        {"--sphere", "", "eval.sphere", nullptr, "both are full panoramas: weigh by area too"},
+        {"--mask", "PICTURE", "eval.mask", nullptr, "black pixels are ignored"},
+        {"--cap", "METRES", "eval.cap_m", nullptr, "ground truth beyond is ignored"},
+        {"--json", "FILE", "", &CommandLine::json, "also write JSON; - = to stdout, no table"}},
+       {"eval"}},
+      {"config", "[key=value...]", "print the composed configuration", "", 0, 0, {}, {""}},
+  };
+  return kCommands;
+}
+
+// Flags of every command that fill a field with a value.
+const std::vector<Flag>& common_value_flags() {
+  static const std::vector<Flag> kFlags = {
+      {"--config-name", "NAME", "", &CommandLine::config_name, "begin with NAME.toml"},
+      {"--cfg", "job", "", &CommandLine::print_config, "print the configuration and exit"},
+      {"--info", "origin", "", &CommandLine::print_info, "print where each key was set and exit"},
+  };
+  return kFlags;
+}
+
+bool takes_value(std::string_view flag) {
+  if (flag == "--config-dir" || flag == "--progress") return true;
+  const auto matches = [&](const Flag& candidate) {
+    if (*candidate.value == '\0') return false;
+    const std::string names = std::string(",") + candidate.names + ",";
+    return names.find("," + std::string(flag) + ",") != std::string::npos;
+  };
+  const auto& common = common_value_flags();
+  return std::any_of(common.begin(), common.end(), matches) ||
+         std::any_of(table().begin(), table().end(), [&](const Command& command) {
+           return std::any_of(command.flags.begin(), command.flags.end(), matches);
+         });
+}
+
+// Where the command stands among the arguments before "--"; their number if there is none.
+std::size_t find_command_word(std::span<const std::string> arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const auto& argument = arguments[i];
+    if (argument.size() > 1 && argument[0] == '-') {
+      if (takes_value(argument)) ++i;
+    } else if (!is_override(argument)) {
+      return i;
+    }
+  }
+  return arguments.size();
+}
+
+[[noreturn]] void throw_unknown(const std::string& kind, const std::string& name,
+                                std::span<const std::string> known, const std::string& help) {
+  const auto nearest = nearest_names(name, known);
+  throw Error(ErrorCode::kUsage, fmt::format("unknown {} '{}'", kind, name))
+      .hint(nearest.empty() ? help : "did you mean " + quoted_list(nearest) + "?");
+}
+
+// A value as the override grammar takes it for a string, whatever it holds.
+std::string string_literal(std::string_view value) {
+  std::string text = "'";
+  for (const char c : value) {
+    if (c == '\'' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + "'";
+}
+
+std::string override_for(const Flag& flag, const std::string& value) {
+  const std::string_view kind = flag.value;
+  const bool is_path = kind == "FILE" || kind == "PICTURE";
+  return fmt::format("{}={}", flag.key, is_path ? string_literal(value) : value);
+}
+
+// One command's options on a CLI11 application, with the places their values go to.
+class Parser {
+ public:
+  Parser(const Command* command, CommandLine& line) : line_(line) {
+    app_.set_help_flag();
+    app_.allow_extras();
+    app_.add_option("arguments", positionals_)->expected(0, kAnyNumber);
+    app_.add_option("--config-dir", config_dirs_)
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    app_.add_option("--progress", progress_)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    app_.add_flag("-q,--quiet", line.quiet);
+    app_.add_flag("-v,--verbose", line.verbose);
+    app_.add_flag("-h,--help", line.help);
+    app_.add_flag("--version", line.version);
+    for (const auto& flag : common_value_flags()) add(flag);
+    if (command != nullptr) {
+      for (const auto& flag : command->flags) add(flag);
+    }
+  }
+
+  void parse(std::vector<std::string> arguments) {
+    // CLI11 takes them from the back.
+    std::reverse(arguments.begin(), arguments.end());
+    try {
+      app_.parse(arguments);
+    } catch (const CLI::ArgumentMismatch& error) {
+      throw Error(ErrorCode::kUsage, fmt::format("a flag lacks its value ({})", error.what()));
+    } catch (const CLI::ParseError& error) {
+      throw Error(ErrorCode::kUsage, error.what());
+    }
+    const auto extras = app_.remaining();
+    if (!extras.empty()) {
+      throw_unknown("flag", extras.front().substr(0, extras.front().find('=')), flag_names(),
+                    "see `vergence --help`");
+    }
+    line_.progress = progress_style_from_string(progress_);
+    line_.config_dirs.assign(config_dirs_.begin(), config_dirs_.end());
+    for (const auto& argument : positionals_) {
+      (is_override(argument) ? line_.overrides : line_.inputs).push_back(argument);
+    }
+    for (const auto& [flag, value] : key_values_) {
+      if (value.set) line_.overrides.push_back(override_for(flag, value.text));
+    }
+  }
+
+ private:
+  struct Value {
+    std::string text;
+    bool set = false;
+  };
+
+  void add(const Flag& flag) {
+    if (flag.field != nullptr) {
+      app_.add_option(flag.names, line_.*flag.field)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+      return;
+    }
+    auto& [_, value] = key_values_.emplace_back(flag, Value{});
+    if (*flag.value == '\0') {
+      app_.add_flag_callback(flag.names, [&value = value] { value = {"true", true}; });
+    } else {
+      app_.add_option_function<std::string>(flag.names,
+                                            [&value = value](const std::string& text) {
+                                              value = {text, true};
+                                            })
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    }
+  }
+
+  [[nodiscard]] std::vector<std::string> flag_names() const {
+    std::vector<std::string> names;
+    for (const auto* option : app_.get_options()) {
+      for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+      for (const auto& name : option->get_snames()) names.push_back("-" + name);
+    }
+    return names;
+  }
+
+  CommandLine& line_;
+  CLI::App app_;
+  std::vector<std::string> positionals_;
+  std::vector<std::string> config_dirs_;
+  std::string progress_ = "auto";
+  std::deque<std::pair<Flag, Value>> key_values_;  // a deque: callbacks keep references
+};
+
+void check_one_of(const std::string& flag, const std::string& value, const std::string& allowed) {
+  if (value.empty() || value == allowed) return;
+  throw Error(ErrorCode::kUsage, fmt::format("'{}' knows nothing of '{}'", flag, value))
+      .hint(fmt::format("give {} {}", flag, allowed));
+}
+
+void check_inputs(const Command& command, const CommandLine& line) {
+  const auto count = static_cast<int>(line.inputs.size());
+  const auto usage = fmt::format("usage: vergence {} {}", command.name, command.usage);
+  if (count < command.min_inputs) {
+    throw Error(ErrorCode::kUsage, fmt::format("'{}' needs an input", command.name)).hint(usage);
+  }
+  if (count > command.max_inputs) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("'{}' has no use for '{}'", command.name,
+                            line.inputs[static_cast<std::size_t>(command.max_inputs)]))
+        .hint(usage);
+  }
+}
+
+std::string flag_lines(std::span<const Flag> flags) {
+  std::string text;
+  for (const auto& flag : flags) {
+    std::string names = flag.names;
+    if (const auto comma = names.find(','); comma != std::string::npos)
+      names.insert(comma + 1, " ");
+    if (*flag.value != '\0') names += std::string(" ") + flag.value;
+    text += fmt::format("  {:<22} {}", names, flag.help);
+    if (*flag.key != '\0') text += fmt::format("  ({})", flag.key);
+    text += "\n";
+  }
+  return text;
+}
+
+std::string common_lines() {
+  return "  KEY=VALUE              set a configuration key; +KEY= adds, ++KEY= forces, ~KEY "
+         "removes\n"
+         "  GROUP=OPTION           choose configs/GROUP/OPTION.toml\n"
+         "  --config-dir DIR       search DIR for configuration files first\n" +
+         flag_lines(common_value_flags()) +
+         "  --progress STYLE       auto (a bar on a terminal), plain, json or none\n"
+         "  -q, --quiet            nothing but errors\n"
+         "  -v, --verbose          more about the work\n"
+         "  -h, --help             this text; behind a command: its flags and keys\n"
+         "  --version              the version\n"
+         "  --                     what follows is an input, even where it holds a '='\n";
+}
+
+}  // namespace
+
+std::span<const Command> commands() {
+  return table();
+}
+
+const Command* find_command(std::string_view name) {
+  const auto found = std::find_if(table().begin(), table().end(),
+                                  [&](const Command& command) { return command.name == name; });
+  return found == table().end() ? nullptr : &*found;
+}
+
+bool is_override(std::string_view argument) {
+  if (argument.empty()) return false;
+  if (argument[0] == '~' || argument[0] == '+') return true;
+  const auto equals = argument.find('=');
+  if (equals == std::string_view::npos || equals == 0) return false;
+  const auto key = argument.substr(0, equals);
+  const auto is_key_character = [](unsigned char c) {
+    return std::isalnum(c) != 0 ||
+           std::string_view("_-./@+$[]").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  const bool begins = std::isalpha(static_cast<unsigned char>(key[0])) != 0 || key[0] == '_';
+  return begins && std::all_of(key.begin(), key.end(), is_key_character);
+}
+
+CommandLine parse_command_line(std::span<const std::string> arguments) {
+  const auto end = std::find(arguments.begin(), arguments.end(), "--");
+  std::vector<std::string> before(arguments.begin(), end);
+  CommandLine line;
+  const auto at = find_command_word(before);
+  const Command* command = nullptr;
+  if (at < before.size()) {
+    line.command = before[at];
+    before.erase(before.begin() + static_cast<std::ptrdiff_t>(at));
+    command = find_command(line.command);
+    if (command == nullptr) {
+      std::vector<std::string> names;
+      for (const auto& known : table()) names.emplace_back(known.name);
+      throw_unknown("command", line.command, names,
+                    "the commands are " + quoted_list(names, "and"));
+    }
+  }
+  Parser(command, line).parse(std::move(before));
+  if (end != arguments.end()) line.inputs.insert(line.inputs.end(), end + 1, arguments.end());
+  check_one_of("--cfg", line.print_config, "job");
+  check_one_of("--info", line.print_info, "origin");
+  const bool only_prints =
+      line.help || line.version || !line.print_config.empty() || !line.print_info.empty();
+  if (!only_prints && command != nullptr) check_inputs(*command, line);
+  return line;
+}
+
+std::string program_help() {
+  std::string text =
+      "Vergence turns 360 panoramas and photos into depth maps and textured meshes.\n\n"
+      "usage: vergence COMMAND [arguments] [key=value...]\n\ncommands:\n";
+  for (const auto& command : table()) {
+    text += fmt::format("  {:<22} {}\n", command.name, command.summary);
+  }
+  return text + "\non every command:\n" + common_lines() +
+         "\nResults (the paths written) go to stdout, everything else to stderr. Exit codes: 0 "
+         "done, "
+         "1 failed,\n2 wrong usage or configuration, 130 interrupted.\n";
+}
+
+std::string command_help(const Command& command) {
+  auto text =
+      fmt::format("usage: vergence {} {}\n\n{}.\n", command.name, command.usage, command.summary);
+  text[text.find("\n\n") + 2] =
+      static_cast<char>(std::toupper(static_cast<unsigned char>(command.summary[0])));
+  if (*command.details != '\0') text += std::string(command.details) + "\n";
+  return text + "\nflags:\n" + flag_lines(command.flags) + common_lines();
+}
+
+}  // namespace vergence::cli

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program `vergence`: reads the command line, composes the configuration, and hands work to the
+// module `commands`, so that help and configuration start in milliseconds.
+#include "cli/command_line.hpp"
+#include "cli/interrupt_watch.hpp"
+#include "cli/progress.hpp"
+#include "cli/work.hpp"
+#include "config/config.hpp"
+#include "core/error.hpp"
+#include "core/module.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <opencv2/core.hpp>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+namespace vergence::cli {
+namespace {
+
+// To stdout. A reader that has gone away (`| head`) is no error.
+void print(std::string_view text) {
+  std::string line(text);
+  if (!line.ends_with('\n')) line += '\n';
+  std::string_view rest = line;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(STDOUT_FILENO, rest.data(), rest.size());
+    if (written >= 0) {
+      rest.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EPIPE) {
+      return;
+    } else if (errno != EINTR) {
+      throw Error(fmt::format("cannot write to standard output: {}", reason_from_errno(errno)));
+    }
+  }
+}
+
+// One sentence for whatever was thrown.
+std::string describe(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) {
+    return "not enough memory; give a smaller picture or smaller sizes (fusion.width_px, "
+           "mesh.grid_width)";
+  }
+  if (const auto* of_opencv = dynamic_cast<const cv::Exception*>(&error)) {
+    if (of_opencv->code == cv::Error::StsNoMem) return describe(std::bad_alloc());
+    std::string text = fmt::format("OpenCV failed in {}: {}", of_opencv->func, of_opencv->err);
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+  }
+  return error.what();
+}
+
+// Log messages as lines between the progress.
+class ConsoleSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit ConsoleSink(Console& console) : console_(console) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    const std::string_view text(message.payload.data(), message.payload.size());
+    const char* prefix = "";
+    if (message.level == spdlog::level::warn) prefix = "warning: ";
+    if (message.level >= spdlog::level::err) prefix = "error: ";
+    console_.print(prefix + std::string(text));
+  }
+
+  void flush_() override {}
+
+  Console& console_;
+};
+
+void set_up_log(Console& console, const CommandLine& line) {
+  auto logger = std::make_shared<spdlog::logger>("", std::make_shared<ConsoleSink>(console));
+  logger->set_level(line.quiet     ? spdlog::level::err
+                    : line.verbose ? spdlog::level::debug
+                                   : spdlog::level::info);
+  spdlog::set_default_logger(logger);
+}
+
+void print_help(const CommandLine& line) {
+  const auto* command = find_command(line.command);
+  if (command == nullptr) {
+    print(program_help());
+    return;
+  }
+  print(command_help(*command) + "\nkeys:\n" + config::describe_keys(command->key_prefixes));
+}
+
+config::Config compose(const CommandLine& line) {
+  return config::compose({.config_name = line.config_name,
+                          .config_dirs = line.config_dirs,
+                          .overrides = line.overrides});
+}
+
+void work(const CommandLine& line, Console& console) {
+  const InterruptWatch watch;
+  const auto config = compose(line);
+  const Work work{
+      .command = line.command,
+      .inputs = line.inputs,
+      .output = line.output,
+      .prediction = line.prediction,
+      .ground_truth = line.ground_truth,
+      .json = line.json,
+      .config = config,
+      .progress = console,
+      .print = &print,
+      .complain = [&](const std::exception& error) { console.print("error: " + describe(error)); }};
+  const auto run = reinterpret_cast<decltype(&vergence_run_command)>(
+      module_symbol("commands", "vergence_run_command"));
+  run(work);
+}
+
+// Everything but the exit code. Throws.
+void run(const CommandLine& line, Console& console) {
+  if (line.version) {
+    print("vergence " VERGENCE_VERSION);
+  } else if (line.help) {
+    print_help(line);
+  } else if (!line.print_config.empty()) {
+    print(compose(line).to_toml());
+  } else if (!line.print_info.empty()) {
+    print(compose(line).origin_table());
+  } else if (line.command.empty()) {
+    throw Error(ErrorCode::kUsage, "no command was given").hint("see `vergence --help`");
+  } else if (line.command == "config") {
+    print(compose(line).to_toml());
+  } else {
+    work(line, console);
+  }
+}
+
+int report(const std::exception& error, Console* console) {
+  const auto say = [&](const std::string& text) {
+    Console plain(ProgressStyle::kNone);
+    (console != nullptr ? *console : plain).print(text);
+  };
+  if (const auto* mistakes = dynamic_cast<const config::ConfigError*>(&error)) {
+    for (const auto& mistake : mistakes->diagnostics()) say("error: " + mistake);
+    return static_cast<int>(mistakes->code());
+  }
+  if (const auto* ours = dynamic_cast<const Error*>(&error)) {
+    const bool interrupted = ours->code() == ErrorCode::kInterrupted;
+    say(interrupted ? "interrupted" : std::string("error: ") + ours->what());
+    return static_cast<int>(ours->code());
+  }
+  say("error: " + describe(error));
+  return static_cast<int>(ErrorCode::kFailed);
+}
+
+int main_of(const std::vector<std::string>& arguments) {
+  std::unique_ptr<Console> console;
+  try {
+    const auto line = parse_command_line(arguments);
+    const bool silent = line.quiet && line.progress == ProgressStyle::kAuto;
+    console = std::make_unique<Console>(silent ? ProgressStyle::kNone : line.progress);
+    set_up_log(*console, line);
+    run(line, *console);
+    return 0;
+  } catch (const std::exception& error) {
+    if (console) console->end();
+    return report(error, console.get());
+  }
+}
+
+}  // namespace
+}  // namespace vergence::cli
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error code, not the end
+  const int code = vergence::cli::main_of({argv + std::min(argc, 1), argv + argc});
+  // The log's sink speaks through the console, which is gone by now.
+  spdlog::shutdown();
+  return code;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/work.hpp"
+
+#include "core/error.hpp"
+#include "core/interrupt.hpp"
+#include "pipeline/options.hpp"
+
+#include <new>
+
+#include <fmt/format.h>
+#include <opencv2/core/utils/logger.hpp>
+
+namespace vergence::cli {
+namespace {
+
+// OpenCV would print what it throws; the exception says it all.
+int stay_silent(int, const char*, const char*, const char*, int, void*) {
+  return 0;
+}
+
+}  // namespace
+
+void for_each_input(const Work& work, std::size_t count,
+                    const std::function<void(std::size_t)>& job) {
+  if (count == 1) {
+    job(0);
+    work.progress.end();
+    return;
+  }
+  std::size_t num_failed = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    throw_if_interrupted();
+    try {
+      job(i);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kFailed) throw;
+      work.complain(error);
+      ++num_failed;
+    } catch (const std::exception& error) {
+      work.complain(error);
+      ++num_failed;
+    }
+    work.progress.end();
+  }
+  if (num_failed > 0) {
+    throw Error(fmt::format("{} of {} inputs failed", num_failed, count));
+  }
+}
+
+}  // namespace vergence::cli
+
+void vergence_run_command(const vergence::cli::Work& work) {
+  using namespace vergence::cli;  // NOLINT(google-build-using-namespace)
+  cv::redirectError(&stay_silent);
+  cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
+  vergence::pipeline::apply_machine_options(work.config);
+  if (work.command == "depth") run_depth(work);
+  if (work.command == "mesh") run_mesh(work);
+  if (work.command == "views") run_views(work);
+  if (work.command == "eval") run_eval(work);
+}
