@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace vergence {
+namespace vergence::mesh {
 
 // The mesh without the connected pieces that have fewer than `min_triangles`; vertices at the same
 // position are one (a piece across the seam is one piece). Vertices without a triangle go too.
@@ -48,4 +48,4 @@ struct OutlierOptions {
 [[nodiscard]] PointCloud remove_outliers(const PointCloud& cloud,
                                          const OutlierOptions& options = {});
 
-}  // namespace vergence
+}  // namespace vergence::mesh

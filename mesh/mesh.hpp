@@ -10,7 +10,7 @@
 
 #include <Eigen/Core>
 
-namespace vergence {
+namespace vergence::mesh {
 
 using Triangle = std::array<std::uint32_t, 3>;
 using Rgb8 = std::array<std::uint8_t, 3>;
@@ -47,4 +47,4 @@ struct Splats {
   float opacity = 0.95F;                   // of all, in (0, 1)
 };
 
-}  // namespace vergence
+}  // namespace vergence::mesh

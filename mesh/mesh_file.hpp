@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace vergence {
+namespace vergence::mesh {
 
 struct MeshFileOptions {
   std::string name = "panorama";  // of the object and its material inside the file
@@ -45,4 +45,4 @@ void write_points(const std::filesystem::path& path, const PointCloud& cloud);
 // / 0.28209479. Throws Error when the file cannot be written.
 void write_splats(const std::filesystem::path& path, const Splats& splats);
 
-}  // namespace vergence
+}  // namespace vergence::mesh

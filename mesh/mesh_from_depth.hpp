@@ -5,30 +5,19 @@
 #include "core/angle.hpp"
 #include "core/depth.hpp"
 #include "mesh/mesh.hpp"
+#include "projection/sphere_window.hpp"
+#include "projection/tangent_view.hpp"
 
 #include <variant>
 
 #include <opencv2/core.hpp>
 
-namespace vergence {
+namespace vergence::mesh {
 
-// The part of the sphere that an equirectangular picture shows, edge to edge; all of it by default.
-// Longitude 0 looks to -Z and grows to the right; a window of 360 degrees is closed.
-struct SphereWindow {
-  Radians lon_left{-kPi};
-  Radians lon_right{kPi};  // > lon_left, at most 360 degrees more
-  Radians lat_top{kPi / 2};
-  Radians lat_bottom{-kPi / 2};  // < lat_top
-};
-
-// A flat photo that looks along -Z, with its principal point in the middle.
-struct Pinhole {
-  Radians fov_x;  // edge to edge, in (0, 180) degrees
-  Radians fov_y;
-};
-
-// The rays that the pixels of a map belong to.
-using PictureRays = std::variant<SphereWindow, Pinhole>;
+// The rays that the pixels of a map belong to: an equirectangular picture or part of one, or a flat
+// photo. Only the field of view counts, not the numbers of pixels: the map may be smaller or larger
+// than the picture, and covers it edge to edge.
+using PictureRays = std::variant<projection::SphereWindow, projection::TangentView>;
 
 struct MeshOptions {
   // Columns of the grid of vertices across the picture, at least 4 for a closed sphere and 2
@@ -43,7 +32,7 @@ struct MeshOptions {
   bool normals = true;
   // CV_8UC1 of the map's size, or empty: triangles never join zero with non-zero pixels (sky
   // against ground), cut_edges or not.
-  cv::Mat segments;
+  cv::Mat segments{};
 };
 
 // A grid of vertices at the centres of cells, each at the distance that the map has there; a pixel
@@ -81,4 +70,4 @@ struct PointOptions {
 [[nodiscard]] Splats splats_from_depth(const RayDistance& distance, const cv::Mat& rgb,
                                        const PictureRays& rays, const PointOptions& options = {});
 
-}  // namespace vergence
+}  // namespace vergence::mesh

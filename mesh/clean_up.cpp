@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mesh/clean_up.hpp"
+
+#include "core/error.hpp"
+#include "core/module.hpp"
+#include "mesh/open3d_module.hpp"
+#include "mesh/topology.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <Eigen/Geometry>
+#include <fmt/format.h>
+#include <meshoptimizer.h>
+
+namespace vergence::mesh {
+namespace {
+
+// Disjoint sets of indices (union by smaller root, path halving).
+class DisjointSets {
+ public:
+  explicit DisjointSets(std::size_t count) {
+    parent_.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) parent_.push_back(static_cast<std::uint32_t>(i));
+  }
+
+  std::uint32_t root(std::uint32_t item) {
+    while (parent_[item] != item) {
+      parent_[item] = parent_[parent_[item]];
+      item = parent_[item];
+    }
+    return item;
+  }
+
+  void join(std::uint32_t a, std::uint32_t b) {
+    a = root(a);
+    b = root(b);
+    parent_[std::max(a, b)] = std::min(a, b);
+  }
+
+ private:
+  std::vector<std::uint32_t> parent_;
+};
+
+// One side of a triangle: its undirected edge, and the corners of the triangle at its lower and
+// higher vertex.
+struct Side {
+  std::uint64_t edge = 0;
+  std::uint32_t low_corner = 0;
+  std::uint32_t high_corner = 0;
+  bool ascends = false;  // the triangle runs from the lower to the higher vertex
+
+  bool operator<(const Side& other) const { return edge < other.edge; }
+};
+
+std::vector<Side> sorted_sides(const Mesh& mesh) {
+  std::vector<Side> sides;
+  sides.reserve(mesh.triangles.size() * 3);
+  for (std::uint32_t t = 0; t < mesh.triangles.size(); ++t) {
+    for (std::uint32_t k = 0; k < 3; ++k) {
+      const std::uint32_t next = (k + 1) % 3;
+      const std::uint64_t from = mesh.triangles[t][k];
+      const std::uint64_t to = mesh.triangles[t][next];
+      const bool ascends = from < to;
+      const std::uint32_t from_corner = 3 * t + k;
+      const std::uint32_t to_corner = 3 * t + next;
+      sides.push_back({std::min(from, to) << 32 | std::max(from, to),
+                       ascends ? from_corner : to_corner, ascends ? to_corner : from_corner,
+                       ascends});
+    }
+  }
+  std::sort(sides.begin(), sides.end());
+  return sides;
+}
+
+// Whether the corners at every vertex were joined into one set.
+bool one_fan_per_vertex(const Mesh& mesh, DisjointSets& fans) {
+  constexpr auto kNone = UINT32_MAX;
+  std::vector<std::uint32_t> fan_of(mesh.positions.size(), kNone);
+  for (std::uint32_t corner = 0; corner < mesh.triangles.size() * 3; ++corner) {
+    auto& fan = fan_of[mesh.triangles[corner / 3][corner % 3]];
+    const auto root = fans.root(corner);
+    if (fan == kNone) fan = root;
+    if (fan != root) return false;
+  }
+  return true;
+}
+
+std::size_t num_used_vertices(const Mesh& mesh) {
+  std::vector<bool> used(mesh.positions.size(), false);
+  for (const auto& triangle : mesh.triangles) {
+    for (const auto vertex : triangle) used[vertex] = true;
+  }
+  return static_cast<std::size_t>(std::count(used.begin(), used.end(), true));
+}
+
+void measure(const Mesh& mesh, MeshTopology& topology) {
+  for (const auto& [a, b, c] : mesh.triangles) {
+    const Eigen::Vector3d pa = mesh.positions[a].cast<double>();
+    const Eigen::Vector3d pb = mesh.positions[b].cast<double>();
+    const Eigen::Vector3d pc = mesh.positions[c].cast<double>();
+    topology.signed_volume += pa.dot(pb.cross(pc)) / 6;
+    topology.area += (pb - pa).cross(pc - pa).norm() / 2;
+  }
+}
+
+// Positions in which lengths are what the camera at the origin sees: a step along a ray counts as
+// its relative change of distance, a step across as the angle (at the nearest point; up to 1 + ln
+// of the range more behind it, which spares what is far).
+std::vector<Eigen::Vector3f> as_seen_from_origin(const Mesh& mesh) {
+  float nearest = std::numeric_limits<float>::max();
+  for (const auto& position : mesh.positions) {
+    const float distance = position.norm();
+    if (distance > 0.0F) nearest = std::min(nearest, distance);
+  }
+  std::vector<Eigen::Vector3f> seen;
+  seen.reserve(mesh.positions.size());
+  for (const auto& position : mesh.positions) {
+    const float distance = position.norm();
+    seen.push_back(distance > 0.0F
+                       ? Eigen::Vector3f(position / distance * (1 + std::log(distance / nearest)))
+                       : position);
+  }
+  return seen;
+}
+
+std::vector<Triangle> simplified(const Mesh& mesh, const std::vector<Eigen::Vector3f>& positions,
+                                 std::size_t target_triangles, unsigned int options) {
+  constexpr float kAnyError = 1e9F;
+  std::vector<Triangle> triangles(mesh.triangles.size());
+  const std::size_t num_indices =
+      meshopt_simplify(triangles.data()->data(), mesh.triangles.data()->data(),
+                       mesh.triangles.size() * 3, positions.data()->data(), positions.size(),
+                       sizeof(Eigen::Vector3f), target_triangles * 3, kAnyError, options, nullptr);
+  triangles.resize(num_indices / 3);
+  return triangles;
+}
+
+}  // namespace
+
+Mesh remove_small_components(const Mesh& mesh, std::size_t min_triangles) {
+  const auto place = first_at_same_position(mesh.positions);
+  DisjointSets pieces(mesh.positions.size());
+  for (const auto& [a, b, c] : mesh.triangles) {
+    pieces.join(place[a], place[b]);
+    pieces.join(place[b], place[c]);
+  }
+  std::vector<std::size_t> size_of(mesh.positions.size(), 0);
+  for (const auto& triangle : mesh.triangles) ++size_of[pieces.root(place[triangle[0]])];
+  std::vector<Triangle> kept;
+  kept.reserve(mesh.triangles.size());
+  for (const auto& triangle : mesh.triangles) {
+    if (size_of[pieces.root(place[triangle[0]])] >= min_triangles) kept.push_back(triangle);
+  }
+  return compact(mesh, std::move(kept));
+}
+
+Mesh decimate(const Mesh& mesh, std::size_t target_triangles) {
+  if (mesh.triangles.size() <= target_triangles) return mesh;
+  const auto positions = as_seen_from_origin(mesh);
+  auto triangles = simplified(mesh, positions, target_triangles, meshopt_SimplifyLockBorder);
+  // Many cuts can hold too many vertices in place: then their rims are straightened as well.
+  if (triangles.size() > target_triangles + target_triangles / 20) {
+    triangles = simplified(mesh, positions, target_triangles, 0);
+  }
+  return compact(mesh, std::move(triangles));
+}
+
+Mesh weld(const Mesh& mesh) {
+  const auto place = first_at_same_position(mesh.positions);
+  Mesh welded;
+  welded.positions = mesh.positions;
+  std::vector<Triangle> triangles;
+  triangles.reserve(mesh.triangles.size());
+  for (const auto& triangle : mesh.triangles) {
+    const auto a = place[triangle[0]];
+    const auto b = place[triangle[1]];
+    const auto c = place[triangle[2]];
+    if (a != b && b != c && c != a) triangles.push_back({a, b, c});
+  }
+  return compact(welded, std::move(triangles));
+}
+
+MeshTopology analyse(const Mesh& mesh) {
+  MeshTopology topology;
+  const auto sides = sorted_sides(mesh);
+  DisjointSets fans(mesh.triangles.size() * 3);
+  std::size_t num_edges = 0;
+  for (auto first = sides.begin(); first != sides.end();) {
+    const auto last = std::find_if(first, sides.end(),
+                                   [&](const Side& side) { return side.edge != first->edge; });
+    const auto num_triangles = last - first;
+    ++num_edges;
+    if (num_triangles == 1) ++topology.boundary_edges;
+    if (num_triangles > 2) topology.edge_manifold = false;
+    if (num_triangles >= 2 && first->ascends == (first + 1)->ascends) topology.oriented = false;
+    for (auto side = first + 1; side < last; ++side) {
+      fans.join(first->low_corner, side->low_corner);
+      fans.join(first->high_corner, side->high_corner);
+    }
+    first = last;
+  }
+  topology.vertex_manifold = one_fan_per_vertex(mesh, fans);
+  topology.euler = static_cast<std::int64_t>(num_used_vertices(mesh)) -
+                   static_cast<std::int64_t>(num_edges) +
+                   static_cast<std::int64_t>(mesh.triangles.size());
+  measure(mesh, topology);
+  return topology;
+}
+
+PointCloud remove_outliers(const PointCloud& cloud, const OutlierOptions& options) {
+  if (cloud.positions.empty()) return cloud;
+  // The C interface of the module keeps Open3D's types (and its half second) out of this library.
+  const auto find_inliers =
+      reinterpret_cast<FindInliers>(module_symbol("open3d", kFindInliersSymbol));
+  std::vector<std::uint8_t> keep(cloud.positions.size(), 0);
+  std::array<char, 512> failure{};
+  if (!find_inliers(cloud.positions.data()->data(), cloud.positions.size(), options.neighbours,
+                    options.std_ratio, keep.data(), failure.data(), failure.size())) {
+    throw Error(fmt::format("cannot remove outliers from {} points: {}", cloud.positions.size(),
+                            failure.data()))
+        .hint("use at least 1 neighbour and a ratio above 0, or leave them in");
+  }
+  PointCloud result;
+  const auto copy_kept = [&](const auto& from, auto& to) {
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      if (keep[i] != 0) to.push_back(from[i]);
+    }
+  };
+  copy_kept(cloud.positions, result.positions);
+  copy_kept(cloud.normals, result.normals);
+  copy_kept(cloud.colors, result.colors);
+  return result;
+}
+
+}  // namespace vergence::mesh
