@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/source.hpp"
+
+#include "core/error.hpp"
+#include "tests/support/paths.hpp"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace vergence::pipeline {
+namespace {
+
+using projection::SphereWindow;
+
+Recognition recognised(const char* name, cv::Size size, const PictureMetadata& metadata = {},
+                       InputProjection asked = InputProjection::kAuto) {
+  return recognise(name, size, metadata, asked);
+}
+
+TEST(Recognise, TakesTwoToOneForAPanorama) {
+  for (const cv::Size size : {cv::Size(4096, 2048), cv::Size(4095, 2048), cv::Size(4098, 2048)}) {
+    const auto seen = recognised("a.jpg", size);
+    EXPECT_EQ(seen.projection, InputProjection::kEquirectangular);
+    EXPECT_EQ(seen.evidence, "2:1");
+    EXPECT_EQ(seen.window, SphereWindow::whole(size.width, size.height));
+  }
+  EXPECT_EQ(recognised("a.jpg", {4000, 2100}).projection, InputProjection::kFlat);
+}
+
+TEST(Recognise, BelievesTheNameWhenTheShapeIsNearlyRight) {
+  EXPECT_EQ(recognised("room_360.jpg", {2000, 1010}).evidence, "file name");
+  EXPECT_EQ(recognised("Equirect-3.png", {2000, 990}).evidence, "file name");
+  EXPECT_EQ(recognised("panorama.png", {2000, 990}).evidence, "file name");
+  // A number or a word that only contains the hint is no hint, and no hint makes 4:3 a panorama.
+  EXPECT_EQ(recognised("IMG_23604.jpg", {2000, 1010}).projection, InputProjection::kFlat);
+  EXPECT_EQ(recognised("companion.jpg", {2000, 1010}).projection, InputProjection::kFlat);
+  EXPECT_EQ(recognised("room_360.jpg", {2000, 1500}).projection, InputProjection::kFlat);
+}
+
+TEST(Recognise, BelievesMetadataFirst) {
+  PictureMetadata metadata;
+  metadata.equirectangular = true;
+  metadata.crop = PanoramaCrop{4000, 2000, 500, 600};
+  const auto seen = recognised("a.jpg", {3000, 800}, metadata);
+  EXPECT_EQ(seen.evidence, "GPano");
+  EXPECT_EQ(seen.window, (SphereWindow{4000, 2000, 500, 600, 3000, 800}));
+}
+
+TEST(Recognise, RefusesToGuessAtThreeToOne) {
+  try {
+    static_cast<void>(recognised("wide.jpg", {3000, 1000}));
+    FAIL() << "guessed";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "cannot tell what 'wide.jpg' shows: 3000x1000 is 3:1, neither a photo nor a whole "
+                 "360 panorama, and it has no GPano metadata; give input.projection=flat or "
+                 "input.projection=equirectangular, or add the GPano tags");
+  }
+  const auto circle = recognised("wide.jpg", {3000, 1000}, {}, InputProjection::kEquirectangular);
+  EXPECT_EQ(circle.window, (SphereWindow{3000, 1500, 0, 250, 3000, 1000}));
+  EXPECT_EQ(recognised("wide.jpg", {3000, 1000}, {}, InputProjection::kFlat).projection,
+            InputProjection::kFlat);
+}
+
+TEST(Recognise, RefusesPicturesThatAreTooSmall) {
+  EXPECT_THROW(static_cast<void>(recognised("a.jpg", {1, 1})), Error);
+  EXPECT_THROW(static_cast<void>(recognised("a.jpg", {15, 400})), Error);
+  EXPECT_NO_THROW(static_cast<void>(recognised("a.jpg", {32, 16})));
+}
+
+TEST(FieldOfView, FollowsExif) {
+  PictureMetadata metadata;
+  EXPECT_FALSE(fov_from_exif(metadata, {4000, 3000}));
+  metadata.focal_35mm = 26.0;
+  // 3:2: the 35 mm frame itself.
+  EXPECT_NEAR(fov_from_exif(metadata, {3600, 2400})->degrees(),
+              2.0 * Radians(std::atan(18.0 / 26.0)).degrees(), 1e-9);
+  const auto landscape = *fov_from_exif(metadata, {4000, 3000});
+  const auto portrait = *fov_from_exif(metadata, {3000, 4000});
+  EXPECT_NEAR(vertical_fov(portrait, {3000, 4000}).value(), landscape.value(), 1e-12);
+}
+
+cv::Mat gradient(int width, int height) {
+  cv::Mat picture(height, width, CV_8UC3);
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      picture.at<cv::Vec3b>(y, x) = {static_cast<uchar>(255 * x / width),
+                                     static_cast<uchar>(255 * y / height), 90};
+    }
+  }
+  return picture;
+}
+
+TEST(OpenSource, LevelsATiltedPanorama) {
+  const test::TemporaryFolder folder;
+  const auto path = folder / "tilted.png";
+  write_picture(path, gradient(256, 128));
+  SourceOptions options;
+  options.yaw = Radians::from_degrees(90);
+  const auto source = open_source(path, options);
+  EXPECT_TRUE(source.panorama);
+  EXPECT_TRUE(source.turned);
+  EXPECT_TRUE(source.valid.empty());
+  // Looking 90 degrees to the right: the centre shows what was three quarters across.
+  EXPECT_NEAR(source.rgb.at<cv::Vec3b>(64, 128)[0], 255 * 3 / 4, 3);
+}
+
+TEST(OpenSource, MarksWhatACroppedPanoramaDoesNotShow) {
+  const test::TemporaryFolder folder;
+  const auto path = folder / "wide.png";
+  write_picture(path, gradient(256, 64));
+  SourceOptions options;
+  options.projection = InputProjection::kEquirectangular;
+  const auto upright = open_source(path, options);
+  EXPECT_EQ(upright.window, (SphereWindow{256, 128, 0, 32, 256, 64}));
+  options.pitch = Radians::from_degrees(30);
+  const auto tilted = open_source(path, options);
+  EXPECT_TRUE(tilted.window.is_whole());
+  ASSERT_EQ(tilted.valid.size(), cv::Size(256, 128));
+  EXPECT_EQ(tilted.valid.at<uchar>(2, 128), 0);
+  EXPECT_EQ(tilted.valid.at<uchar>(84, 128), 255);
+}
+
+TEST(FillNadir, ContinuesTheColoursOfTheRim) {
+  cv::Mat picture(128, 256, CV_8UC3, cv::Scalar(100, 150, 200));
+  picture.rowRange(100, 128).setTo(cv::Scalar(0, 0, 0));  // the tripod
+  fill_nadir(picture, SphereWindow::whole(256, 128), Radians::from_degrees(45));
+  EXPECT_EQ(cv::norm(picture, cv::Mat(128, 256, CV_8UC3, cv::Scalar(100, 150, 200)), cv::NORM_INF),
+            0.0);
+}
+
+TEST(FillNadir, IsHarmonic) {
+  // Brightness that varies once around the rim falls off in proportion to the stereographic radius.
+  constexpr int kWidth = 256;
+  cv::Mat picture(128, kWidth, CV_8UC3, cv::Scalar(0, 0, 0));
+  const auto wave = [](int x) { return std::cos((x + 0.5) / kWidth * 2.0 * kPi); };
+  for (int x = 0; x < kWidth; ++x) {
+    picture.col(x).setTo(cv::Scalar::all(128.0 + 100.0 * wave(x)));
+  }
+  fill_nadir(picture, SphereWindow::whole(kWidth, 128), Radians::from_degrees(45));
+  const auto radius = [](int row) { return std::tan((128 - row - 0.5) / 128 * kPi / 2.0); };
+  for (const int row : {97, 110, 127}) {
+    const double expected = 128.0 + 100.0 * wave(10) * radius(row) / radius(95);
+    EXPECT_NEAR(picture.at<cv::Vec3b>(row, 10)[1], expected, 1.5) << row;
+  }
+}
+
+}  // namespace
+}  // namespace vergence::pipeline
