@@ -167,7 +167,9 @@ class Parser {
     try {
       app_.parse(arguments);
     } catch (const CLI::ArgumentMismatch& error) {
-      throw Error(ErrorCode::kUsage, fmt::format("a flag lacks its value ({})", error.what()));
+      // "--output: 1 required TEXT missing"
+      const std::string text = error.what();
+      throw Error(ErrorCode::kUsage, fmt::format("'{}' needs a value", text.substr(0, text.find(':'))));
     } catch (const CLI::ParseError& error) {
       throw Error(ErrorCode::kUsage, error.what());
     }
