@@ -209,8 +209,9 @@ class Composer {
   }
 
   void unknown(const std::string& key, const Override& override_) {
-    // A file that could not be read is the reason, and told already.
-    if (!files_are_whole_ && schema_.find(key) != nullptr) return;
+    // A group without its file is the reason, and told already.
+    const std::string group = key.substr(0, key.find('.'));
+    if (!files_are_whole_ && schema_.find(key) != nullptr && child(tree_, group) == nullptr) return;
     std::string text = fmt::format("unknown key '{}' in override '{}'{}", key, override_.argument,
                                    advice_for_unknown_key(key, known()));
     if (override_.operation == Operation::kChange && schema_.find(key) == nullptr) {
@@ -522,7 +523,7 @@ std::string describe_keys(std::span<const std::string> prefixes) {
   for (const auto& line : lines) {
     key_width = std::max(key_width, line.key.size());
     type_width = std::max(type_width, std::min<std::size_t>(line.type.size(), 24));
-    value_width = std::max(value_width, std::min<std::size_t>(line.value.size(), 16));
+    value_width = std::max(value_width, std::min<std::size_t>(line.value.size(), 24));
   }
   std::string text;
   for (const auto& line : lines) {

@@ -23,6 +23,7 @@ struct Item {
   std::string group;     // from the top: "stereo/fill"
   std::string package;   // where it is mounted
   std::vector<std::string> options;
+  std::vector<std::string> stand_ins;  // what an override replaced
   std::string origin;
 
   // What tells this choice from others.
@@ -95,7 +96,6 @@ class Expansion {
         diagnostics_(diagnostics) {}
 
   DefaultsResult run(const std::string& name, std::span<const Override> overrides) {
-    name_ = name;
     for (const auto& override_ : overrides) take_argument(override_);
     const Value* root = search_path_.load(name);
     if (root == nullptr) {
@@ -282,7 +282,7 @@ class Expansion {
                                              fmt::join(item.options, ",")));
           return;
         }
-        item.options = choice.options;
+        item.stand_ins = std::exchange(item.options, choice.options);
         item.origin = choice.item.origin;
       }
       // Entries come last first, so the one that is too many was seen before this one.
@@ -311,6 +311,10 @@ class Expansion {
       file(path, *content, inner);
     } else if (!item.is_optional) {
       diagnostics_.push_back(missing_option(item, name));
+      // So that the group's keys are known and other mistakes come to light, too.
+      Item stand_in = item;
+      stand_in.stand_ins.clear();
+      for (const auto& other : item.stand_ins) option(stand_in, other);
     }
   }
 
@@ -359,7 +363,6 @@ class Expansion {
 
   SearchPath& search_path_;
   std::vector<std::string>& diagnostics_;
-  std::string name_;
   std::map<std::string, Choice> choices_;
   std::vector<Item> added_;
   std::map<std::string, Item> chosen_;

@@ -175,6 +175,12 @@ class Parser {
     skip_blanks();
   }
 
+  // Between the members of something that ends with `close`.
+  void separator(char close) {
+    if (at_end()) fail(fmt::format("'{}' is missing at the end", close));
+    if (peek() != close) expect(',');
+  }
+
   // The character at the position, whole also in UTF-8.
   [[nodiscard]] std::string printable() const {
     std::size_t end = position_ + 1;
@@ -231,7 +237,7 @@ class Parser {
     skip_blanks();
     while (peek() != ']') {
       items.push_back(plain_element(Place::kList));
-      if (peek() != ']') expect(',');
+      separator(']');
     }
     ++position_;
     --lists_;
@@ -261,7 +267,7 @@ class Parser {
         fail("a list cannot hold null");
       }
       entries.push_back({key, std::move(value)});
-      if (peek() != '}') expect(',');
+      separator('}');
     }
     ++position_;
     return result;
@@ -372,7 +378,7 @@ class Parser {
     skip_blanks();
     while (peek() != ')') {
       arguments.push_back(plain_element(Place::kCall));
-      if (peek() != ')') expect(',');
+      separator(')');
     }
     ++position_;
     if (contains(kSweeps, function)) {

@@ -287,8 +287,9 @@ std::string describe_value(const Value& value) {
 std::optional<std::string> coerce(Value& value, const KeyRule& rule) {
   const std::string wrong = fmt::format("expected {}, got ", expectation(rule));
   if (!rule.is_list) {
+    const Value given = value;
     if (coerce_scalar(value, rule)) return std::nullopt;
-    std::string text = wrong + describe_value(value);
+    std::string text = wrong + describe_value(given);
     if (rule.type == BaseType::kEnum && value.as<std::string>() != nullptr) {
       const auto near = nearest_names(*value.as<std::string>(), words(rule.values));
       if (!near.empty()) text += fmt::format("\n  did you mean {}?", quoted_list(near));
@@ -301,7 +302,8 @@ std::optional<std::string> coerce(Value& value, const KeyRule& rule) {
            fmt::format("\n  a list of one is written [{}]", to_inline_toml(value));
   }
   for (auto& item : *items) {
-    if (!coerce_scalar(item, rule)) return wrong + describe_value(item) + " in it";
+    const Value given = item;
+    if (!coerce_scalar(item, rule)) return wrong + describe_value(given) + " in it";
   }
   return std::nullopt;
 }

@@ -101,7 +101,8 @@ std::string advice_for_unknown_key(const std::string& key, const KnownKeys& know
                          group, chosen->second);
     }
   }
-  const auto keys = leaf_keys(known.tree);
+  auto keys = leaf_keys(known.tree);
+  std::erase(keys, key);  // a file may have brought it
   std::string advice = advice_near(key, keys, known);
   if (advice.empty()) advice = advice_elsewhere(key, keys);
   return advice + advice_on_groups(key, known);

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Defaults lists: order, packages, overriding, optional and missing files.
+#include "tests/config/support.hpp"
+
+#include <gmock/gmock.h>
+
+namespace vergence::config::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class DefaultsList : public ::testing::Test {
+ protected:
+  DefaultsList() {
+    files_.write("db/small", "\"+size\" = 1\n\"+name\" = \"small\"\n")
+        .write("db/large", "\"+size\" = 9\n\"+name\" = \"large\"\n")
+        .write("web/plain", "\"+port\" = 80\n");
+  }
+
+  [[nodiscard]] Config composed(std::string_view text, std::vector<std::string> overrides = {}) {
+    files_.write("main", text);
+    return compose(files_.request(std::move(overrides), "main"));
+  }
+
+  [[nodiscard]] std::vector<std::string> wrong(std::string_view text,
+                                               std::vector<std::string> overrides = {}) {
+    files_.write("main", text);
+    return mistakes_in(files_.request(std::move(overrides), "main"));
+  }
+
+  Files files_;
+};
+
+TEST_F(DefaultsList, LastOneWinsAndSelfComesLastWhenAbsent) {
+  EXPECT_EQ(composed("defaults = [{ db = 'small' }]\n[db]\n'+size' = 5").integer("db.size"), 5);
+  EXPECT_EQ(
+      composed("defaults = ['_self_', { db = 'small' }]\n[db]\n'+size' = 5").integer("db.size"), 1);
+}
+
+TEST_F(DefaultsList, AGroupCanBeMountedElsewhere) {
+  const Config config = composed("defaults = [{ db = 'small' }, { 'db@backup' = 'large' }]");
+  EXPECT_EQ(config.integer("db.size"), 1);
+  EXPECT_EQ(config.integer("backup.size"), 9);
+  EXPECT_EQ(config.choice("db@backup"), "large");
+  EXPECT_EQ(composed("defaults = [{ 'db@backup' = 'large' }]", {"db@backup=small"})
+                .integer("backup.size"),
+            1);
+  EXPECT_THAT(wrong("defaults = [{ 'db@backup' = 'large' }]", {"db=small"}),
+              ElementsAre("override 'db=small': the group 'db' is not in the defaults list\n  did "
+                          "you mean 'db@backup'?"));
+}
+
+TEST_F(DefaultsList, MountedGroupsKeepTheirTypes) {
+  EXPECT_THAT(mistakes({"+predictor@left=files", "left.kind=distanc"}),
+              ElementsAre(HasSubstr("'left.kind=distanc': expected one of 'disparity'")));
+}
+
+TEST_F(DefaultsList, FilesNameGroupsRelativeToTheirOwnOrFromTheTop) {
+  files_.write("web/full", "defaults = [{ cache = 'on' }, { '/db' = 'small' }, 'plain']\n")
+      .write("web/cache/on", "\"+ttl\" = 3\n");
+  const Config config = composed("defaults = [{ web = 'full' }]");
+  EXPECT_EQ(config.integer("web.cache.ttl"), 3);
+  EXPECT_EQ(config.integer("web.db.size"), 1);
+  EXPECT_EQ(config.integer("web.port"), 80);
+  EXPECT_EQ(config.choice("web/cache"), "on");
+}
+
+TEST_F(DefaultsList, PresetsOverrideChoicesMadeEarlierAndTheCommandLineOverridesThem) {
+  files_.write("preset/fast",
+               "_package_ = '_global_'\ndefaults = [{ 'override /db' = 'large' }]\n"
+               "[web]\n'+port' = 1\n");
+  const char* main = "defaults = [{ db = 'small' }, { web = 'plain' }]";
+  const Config config = composed(main, {"+preset=fast"});
+  EXPECT_EQ(config.string("db.name"), "large");
+  EXPECT_EQ(config.integer("web.port"), 1);
+  EXPECT_EQ(composed(main, {"+preset=fast", "db=small"}).string("db.name"), "small");
+}
+
+TEST_F(DefaultsList, SeveralOptionsOfOneGroup) {
+  const Config config = composed("defaults = [{ db = ['small', 'large'] }]");
+  EXPECT_EQ(config.string("db.name"), "large");
+  EXPECT_EQ(config.choice("db"), "small,large");
+  EXPECT_EQ(composed("defaults = [{ db = 'small' }]", {"db=[large,small]"}).string("db.name"),
+            "small");
+}
+
+TEST_F(DefaultsList, GroupsAreAddedForcedAndTakenAway) {
+  EXPECT_EQ(composed("", {"+db=small"}).integer("db.size"), 1);
+  EXPECT_EQ(composed("", {"++db=small"}).integer("db.size"), 1);
+  EXPECT_EQ(composed("defaults = [{ db = 'small' }]", {"++db=large"}).integer("db.size"), 9);
+  EXPECT_FALSE(composed("defaults = [{ db = 'small' }]", {"~db"}).contains("db"));
+  EXPECT_FALSE(composed("defaults = [{ db = 'small' }]", {"~db=small"}).contains("db"));
+  EXPECT_EQ(composed("defaults = [{ db = '' }]", {"db=small"}).integer("db.size"), 1);
+  EXPECT_THAT(wrong("defaults = [{ db = 'small' }]", {"~db=large"}),
+              ElementsAre("override '~db=large': 'db' is 'small'"));
+  EXPECT_THAT(wrong("", {"~db"}),
+              ElementsAre("override '~db': the group 'db' is not in the defaults list"));
+  EXPECT_THAT(wrong("defaults = [{ db = 'small' }]", {"+db=large"}),
+              ElementsAre("override '+db=large': the group 'db' is chosen already\n  to change it "
+                          "write 'db=large'"));
+  EXPECT_THAT(wrong("", {"db=small"}),
+              ElementsAre("override 'db=small': the group 'db' is not in the defaults list\n  to "
+                          "add it write '+db=small'"));
+}
+
+TEST_F(DefaultsList, OptionalFilesMayBeMissing) {
+  EXPECT_EQ(composed("defaults = [{ 'optional db' = 'nope' }, 'optional other']").keys().size(),
+            0U);
+  const auto messages = wrong("defaults = [{ db = 'nope' }, 'other']");
+  ASSERT_EQ(messages.size(), 2U);
+  EXPECT_THAT(messages[0], HasSubstr("main.toml:1: there is no configuration 'other'"));
+  EXPECT_THAT(messages[1], HasSubstr("unknown option 'nope' of group 'db' in "));
+  EXPECT_THAT(messages[1], HasSubstr("options: large, small"));
+}
+
+TEST_F(DefaultsList, AMandatoryChoiceMustBeMade) {
+  EXPECT_THAT(
+      wrong("defaults = [{ db = '\?\?\?' }]"),
+      ElementsAre("an option of 'db' must be chosen: 'db=OPTION'\n  options: large, small"));
+  EXPECT_EQ(composed("defaults = [{ db = '\?\?\?' }]", {"db=large"}).integer("db.size"), 9);
+}
+
+TEST_F(DefaultsList, PrimaryFileMayBuildOnTheShippedOne) {
+  files_.write("main", "defaults = ['config']\nseed = 3\n");
+  const Config config = compose(files_.request({"mesh=quest"}, "main"));
+  EXPECT_EQ(config.integer("seed"), 3);
+  EXPECT_EQ(config.choice("mesh"), "quest");
+}
+
+TEST_F(DefaultsList, CirclesAndExplosionsAreRefused) {
+  files_.write("db/a", "defaults = ['b']").write("db/b", "defaults = ['a']");
+  EXPECT_THAT(wrong("defaults = [{ db = 'a' }]"),
+              ElementsAre("the defaults lists go round in a circle: main -> db/a -> db/b -> db/a"));
+  for (int i = 0; i < 30; ++i) {
+    const std::string next = "'n" + std::to_string(i + 1) + "'";
+    files_.write("db/n" + std::to_string(i), "defaults = [" + next + ", " + next + "]");
+  }
+  EXPECT_FALSE(wrong("defaults = [{ db = 'n0' }]").empty());
+}
+
+TEST_F(DefaultsList, WrongEntriesNameFileAndLine) {
+  for (const char* entry : {"3", "{ db = 3 }", "{ a = 'b', c = 'd' }", "''", "{ '' = 'x' }"}) {
+    EXPECT_THAT(wrong(std::string("\ndefaults = [") + entry + "]"),
+                ElementsAre(HasSubstr("main.toml:2 has a wrong entry: ")))
+        << entry;
+  }
+  EXPECT_THAT(wrong("defaults = 3"), ElementsAre(HasSubstr("has a wrong entry: 3")));
+  EXPECT_THAT(wrong("_package_ = 3"), ElementsAre(HasSubstr("'_package_' in ")));
+}
+
+TEST_F(DefaultsList, FilesOutsideTheFolderAreOutOfReach) {
+  EXPECT_THAT(wrong("defaults = [{ db = '../../etc/x' }]"),
+              ElementsAre(HasSubstr("unknown option")));
+  EXPECT_THAT(wrong("defaults = ['/../x']"), ElementsAre(HasSubstr("there is no configuration")));
+}
+
+}  // namespace
+}  // namespace vergence::config::test
