@@ -15,8 +15,9 @@ namespace vergence {
 // What the caller knows better than the file; what is left out is taken from the sidecar, and
 // without one from the defaults named here.
 struct DepthReadOptions {
-  std::optional<DepthKind> kind;  // default: distance
-  std::optional<double> scale;    // value = scale * stored; default 1, for PNG default_png_scale()
+  std::optional<DepthKind> kind = std::nullopt;  // default: distance
+  std::optional<double> scale =
+      std::nullopt;  // value = scale * stored; default 1, for PNG default_png_scale()
 };
 
 // Reads a depth map; the format is told by content (DPT and headerless cases by extension).

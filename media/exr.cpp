@@ -2,6 +2,7 @@
 // OpenEXR: colour pictures and depth channels, half and float, scanlines and tiles. Of a file with
 // several parts the first is read. The data window is the picture.
 #include "media/codec.hpp"
+#include "media/picture.hpp"
 
 #include <algorithm>
 #include <array>
@@ -85,7 +86,11 @@ std::string find_channel(const Imf::ChannelList& channels, const std::string& wo
 
 class ExrReader {
  public:
-  explicit ExrReader(const Source& source) : source_(source), stream_(source.bytes) {}
+  explicit ExrReader(const Source& source) : source_(source), stream_(source.bytes) {
+    // OpenEXR reserves tables by the declared size before we see the header.
+    Imf::Header::setMaxImageSize(kMaxPictureWidth, kMaxPictureHeight);
+    Imf::Header::setMaxTileSize(kMaxPictureWidth, kMaxPictureHeight);
+  }
 
   // `choose` names the channels that make up the result, given those that the file has.
   template <class Choose>

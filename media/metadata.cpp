@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iostream>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -48,15 +49,33 @@ struct FreeXmpString {
   void operator()(_XmpString* text) const { xmp_string_free(text); }
 };
 
+// Exempi prints every error to std::cerr, which nothing else in this program writes to.
+class SilentCerr {
+ public:
+  SilentCerr() : before_(std::cerr.rdbuf(nullptr)) {}
+
+  ~SilentCerr() {
+    std::cerr.rdbuf(before_);  // also clears the failure of writing to nowhere
+  }
+
+  SilentCerr(const SilentCerr&) = delete;
+  SilentCerr& operator=(const SilentCerr&) = delete;
+
+ private:
+  std::streambuf* before_;
+};
+
 class Panorama {
  public:
   explicit Panorama(const std::string& packet) {
+    const SilentCerr silence;
     xmp_.reset(xmp_new_empty());
     parsed_ =
         !nests_too_deep(packet) && xmp_ && xmp_parse(xmp_.get(), packet.c_str(), packet.size());
   }
 
   [[nodiscard]] std::optional<std::string> text(const char* property) const {
+    const SilentCerr silence;
     const std::unique_ptr<_XmpString, FreeXmpString> value(xmp_string_new());
     if (!parsed_ || !xmp_get_property(xmp_.get(), kGPano, property, value.get(), nullptr)) {
       return std::nullopt;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include <opencv2/imgproc.hpp>
 #include <tiffio.h>
 
 namespace vergence::codec {
@@ -196,6 +197,17 @@ cv::Mat read_plain(const Source& source, TIFF* tiff, const Layout& layout) {
   return pixels;
 }
 
+// Greg Ward's logarithmic colours hold scene light: libtiff decodes them to CIE XYZ.
+cv::Mat read_log_luv(const Source& source, TIFF* tiff, Layout layout) {
+  TIFFSetField(tiff, TIFFTAG_SGILOGDATAFMT, SGILOGDATAFMT_FLOAT);
+  layout.bits = 32;
+  layout.channels = 3;
+  layout.separate = false;
+  cv::Mat pixels = read_plain(source, tiff, layout);
+  cv::cvtColor(pixels, pixels, cv::COLOR_XYZ2RGB);
+  return pixels;
+}
+
 cv::Mat read_converted(const Source& source, TIFF* tiff, const Layout& layout) {
   char reason[1024] = "";
   if (TIFFRGBAImageOK(tiff, reason) == 0 || layout.bits > 16 ||
@@ -238,7 +250,6 @@ std::string text_tag(TIFF* tiff, std::uint32_t name) {
 
 void collect_metadata(TIFF* tiff, Decoded& decoded) {
   ExifFacts facts;
-  facts.orientation = tag<std::uint16_t>(tiff, TIFFTAG_ORIENTATION, 1);
   facts.make = text_tag(tiff, TIFFTAG_MAKE);
   facts.model = text_tag(tiff, TIFFTAG_MODEL);
   std::uint32_t size = 0;
@@ -289,17 +300,18 @@ Decoded decode_tiff(const Source& source) {
   }
   const Layout layout = layout_of(tiff.get());
   check_size(source, layout.width, layout.height);
+  // Reading the pixels may change what libtiff says about them, and the EXIF directory changes all.
+  const auto orientation = tag<std::uint16_t>(tiff.get(), TIFFTAG_ORIENTATION, 1);
   Decoded decoded;
   if (layout.plain()) {
     decoded.pixels = simplified(read_plain(source, tiff.get(), layout), layout.premultiplied);
-    collect_metadata(tiff.get(), decoded);
+  } else if (layout.photometric == PHOTOMETRIC_LOGLUV) {
+    decoded.pixels = read_log_luv(source, tiff.get(), layout);
   } else {
-    ExifFacts facts;
-    facts.orientation = tag<std::uint16_t>(tiff.get(), TIFFTAG_ORIENTATION, 1);
     decoded.pixels = simplified(read_converted(source, tiff.get(), layout), true);
-    collect_metadata(tiff.get(), decoded);
-    decoded.facts->orientation = facts.orientation;
   }
+  collect_metadata(tiff.get(), decoded);
+  decoded.facts->orientation = orientation;
   return decoded;
 }
 
