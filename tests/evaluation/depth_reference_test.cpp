@@ -9,6 +9,7 @@
 #include <memory>
 #include <random>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -49,14 +50,14 @@ json run_reference(const std::filesystem::path& folder) {
 
 void expect_same(const json& actual, const json& expected, const std::string& where) {
   for (const auto& [key, value] : expected.items()) {
+    const std::string name = where.empty() ? key : fmt::format("{}.{}", where, key);
     if (value.is_object()) {
-      expect_same(actual.at(key), value, where + "." + key);
+      expect_same(actual.at(key), value, name);
     } else if (value.is_number()) {
       const auto want = value.get<double>();
-      EXPECT_NEAR(actual.at(key).get<double>(), want, 2e-6 * std::max(1.0, std::abs(want)))
-          << where << "." << key;
+      EXPECT_NEAR(actual.at(key).get<double>(), want, 2e-6 * std::max(1.0, std::abs(want))) << name;
     } else {
-      EXPECT_EQ(actual.at(key), value) << where << "." << key;
+      EXPECT_EQ(actual.at(key), value) << name;
     }
   }
 }
