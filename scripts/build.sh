@@ -20,17 +20,10 @@ room_list() {
   (cd "$root" && echo ./*/CMakeLists.txt ./tests/*/CMakeLists.txt)
 }
 
-# is_up_to_date PRESET TARGET: nothing to configure and nothing to build.
-is_up_to_date() {
-  local folder=$root/build/$1 plan
-  [[ -f $folder/build.ninja && -f $folder/.rooms ]] || return 1
-  [[ $(< "$folder/.rooms") == "$(room_list)" ]] || return 1
-  plan=$(ninja -C "$folder" -n "$2" 2> /dev/null) || return 1
-  [[ ${plan##*$'\n'} == 'ninja: no work to do.' ]]
-}
-
-# build PRESET TARGET [CMAKE_ARGS...]: configures when needed, then builds; all output on stderr.
-# One at a time per preset, so that two calls do not build into the same folder together.
+# build PRESET TARGET [CMAKE_ARGS...]: configures when needed, then builds; all output on stderr, none
+# when there is nothing to do. One at a time per preset, so that two calls do not build into the same
+# folder together. (A dry run of Ninja cannot tell beforehand whether there is work, because the
+# globbed folders of configs/ count as work.)
 build() {
   local preset=$1 target=$2 folder=$root/build/$1
   shift 2
@@ -43,6 +36,9 @@ build() {
       (cd "$root" && cmake --preset "$preset" --log-level=WARNING "$@") || exit 1
       printf '%s\n' "$rooms" > "$folder/.rooms"
     fi
-    exec ninja -C "$folder" -j "$(num_jobs)" "$target"
+    ninja -C "$folder" -j "$(num_jobs)" "$target" 2>&1 |
+      { grep --line-buffered -v -e '^ninja: Entering directory' -e '^ninja: no work to do' \
+        -e 'Re-checking globbed directories' || true; }
+    exit "${PIPESTATUS[0]}"
   ) 9> "$folder/.lock" < /dev/null >&2
 }
