@@ -368,7 +368,6 @@ ModelCard parse_model_card(std::string_view toml, const std::string& name) {
   card.model = read_model(reader);
   card.input = read_input(reader);
   card.output = read_output(reader);
-  card.batch_max = reader.integer("limits.batch_max", 1, 1, 1024);
   reader.finish();
   return card;
 }

@@ -74,7 +74,6 @@ struct ModelCard {
   CardModel model;
   CardInput input;
   CardOutput output;
-  int batch_max = 1;  // most pictures of one size that go through the network together
 };
 
 // Reads a card. `name` is what messages call it (the file). Throws Error(kUsage) that lists every

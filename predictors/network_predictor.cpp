@@ -15,6 +15,7 @@
 #include <array>
 #include <atomic>
 #include <cctype>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -40,9 +41,9 @@ class NetworkPredictor : public DepthPredictor {
 
   [[nodiscard]] const PredictorInfo& info() const override { return info_; }
 
-  // One worker per thread takes pictures one by one: on a CPU that beats both batches and threads
-  // inside the network (bench/predictor_bench.cpp), and a picture's result does not depend on how
-  // many others come with it.
+  // One worker per thread takes pictures one by one: on a CPU that beats threads inside the network
+  // by far (bench/predictor_bench.cpp). Batches would save another eighth, but then a picture's
+  // result would depend, in its last bits, on how many others come with it.
   [[nodiscard]] std::vector<AnyDepth> predict(std::span<const PredictorInput> pictures,
                                               Progress& progress) override {
     if (pictures.empty()) return {};
@@ -71,6 +72,10 @@ class NetworkPredictor : public DepthPredictor {
  private:
   void open() {
     if (network_) return;
+    // LibTorch's OpenMP threads wait for each other in a busy loop, which makes a network 10-20
+    // times slower as soon as another program wants the same core (measured: nano on 20 views with
+    // two threads, two busy cores, 7-9 s against 1.2 s). It reads this once, when it is mapped.
+    ::setenv("OMP_WAIT_POLICY", "PASSIVE", /*overwrite=*/0);
     const auto open_network = reinterpret_cast<decltype(&vergence_open_network)>(
         module_symbol("torch", "vergence_open_network"));
     network_.reset(open_network(source_));

@@ -50,7 +50,6 @@ TEST(ModelCard, FillsInDefaults) {
   EXPECT_TRUE(card.input.resize_in_float);
   EXPECT_EQ(card.output.depth.form, OutputSelector::Form::kTensor);
   EXPECT_EQ(card.output.multiplier, 1.0);
-  EXPECT_EQ(card.batch_max, 1);
 }
 
 TEST(ModelCard, ReadsEveryKey) {
@@ -81,8 +80,6 @@ kind = "depth-metric"
 invert = true
 unit = "mm"
 max_depth = 80
-[limits]
-batch_max = 4
 )",
                                           "card.toml");
   EXPECT_TRUE(card.input.bgr);
@@ -101,7 +98,6 @@ batch_max = 4
   EXPECT_TRUE(card.output.metric);
   EXPECT_TRUE(card.output.invert);
   EXPECT_DOUBLE_EQ(card.output.multiplier, 0.08);
-  EXPECT_EQ(card.batch_max, 4);
 }
 
 TEST(ModelCard, KnowsTheWordsForKinds) {
