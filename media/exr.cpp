@@ -84,6 +84,32 @@ std::string find_channel(const Imf::ChannelList& channels, const std::string& wo
   return {};
 }
 
+// Throws unless the attributes of all headers lie inside the file: OpenEXR believes their sizes and
+// reserves what they ask for. An attribute is a name, a type (both zero-terminated), a size and the
+// data; an empty name ends a header, and of several parts an empty header the list.
+void check_attributes(const Source& source) {
+  const auto text = as_text(source.bytes);
+  std::size_t at = 8;
+  const auto skip_word = [&] {
+    const std::size_t end = std::min(text.find('\0', std::min(at, text.size())), text.size());
+    const bool empty = end == at;
+    at = end + 1;
+    return !empty;
+  };
+  constexpr std::uint8_t kSeveralParts = 0x10;  // bit 12 of the version
+  const bool several = text.size() > at && (source.bytes[5] & kSeveralParts) != 0;
+  do {
+    while (skip_word()) {
+      skip_word();
+      if (at + 4 > text.size()) throw_damaged(source, "the EXR data end too early");
+      const std::size_t size = little_endian_u32(source.bytes.data() + at);
+      at += 4;
+      if (size > text.size() - at) throw_damaged(source, "the EXR data end too early");
+      at += size;
+    }
+  } while (several && at < text.size() && text[at] != '\0');
+}
+
 class ExrReader {
  public:
   explicit ExrReader(const Source& source) : source_(source), stream_(source.bytes) {
@@ -95,6 +121,7 @@ class ExrReader {
   // `choose` names the channels that make up the result, given those that the file has.
   template <class Choose>
   cv::Mat decode(const Choose& choose) {
+    check_attributes(source_);
     try {
       Imf::MultiPartInputFile file(stream_, /*numThreads=*/0,
                                    /*reconstructChunkOffsetTable=*/false);

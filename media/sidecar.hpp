@@ -14,12 +14,19 @@
 
 namespace vergence {
 
-struct DataEntry;
+// A line of a table. (A template, so that it may be spoken of before DataTree is complete.)
+template <class Value>
+struct KeyAndValue {
+  std::string key;
+  Value value;
+
+  bool operator==(const KeyAndValue&) const = default;
+};
 
 // A value as TOML or JSON know it: plain data, tables in the order in which they were filled.
 struct DataTree {
   using Array = std::vector<DataTree>;
-  using Table = std::vector<DataEntry>;
+  using Table = std::vector<KeyAndValue<DataTree>>;
   std::variant<bool, std::int64_t, double, std::string, Array, Table> value = false;
 
   DataTree() = default;
@@ -43,12 +50,7 @@ struct DataTree {
   bool operator==(const DataTree&) const;
 };
 
-struct DataEntry {
-  std::string key;
-  DataTree value;
-
-  bool operator==(const DataEntry&) const = default;
-};
+using DataEntry = KeyAndValue<DataTree>;
 
 enum class DepthGeometry { kRadial, kPlanar };  // along the ray, or along the view axis
 enum class DepthProjection { kEquirectangular, kPinhole };
@@ -58,8 +60,9 @@ struct DepthFileInfo {
   DepthKind kind = DepthKind::kDistance;
   // False: known up to one scale only; unit is then "relative" instead of "m" (or "1/m").
   bool metric = true;
-  // What one stored step is worth: value = scale * stored. 1 for formats that store floats. Nothing
-  // when writing a 16-bit PNG = default_png_scale().
+  // What one stored step is worth: value = scale * stored. Formats that store floats are written
+  // with 1. Nothing, when a PNG is written = 0.001 for distances and planar depths; for other
+  // kinds, what brings the largest value to full scale.
   std::optional<double> scale;
   DepthGeometry geometry = DepthGeometry::kRadial;
   DepthProjection projection = DepthProjection::kEquirectangular;
