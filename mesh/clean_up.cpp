@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include <Eigen/Geometry>
 #include <fmt/format.h>
@@ -74,6 +75,17 @@ std::vector<Side> sorted_sides(const Mesh& mesh) {
   return sides;
 }
 
+// Calls body(sides) for the sides of each edge.
+template <typename Body>
+void for_each_edge(std::span<const Side> sorted, const Body& body) {
+  for (std::size_t first = 0; first < sorted.size();) {
+    std::size_t last = first + 1;
+    while (last < sorted.size() && sorted[last].edge == sorted[first].edge) ++last;
+    body(sorted.subspan(first, last - first));
+    first = last;
+  }
+}
+
 // Whether the corners at every vertex were joined into one set.
 bool one_fan_per_vertex(const Mesh& mesh, DisjointSets& fans) {
   constexpr auto kNone = UINT32_MAX;
@@ -106,9 +118,12 @@ void measure(const Mesh& mesh, MeshTopology& topology) {
 }
 
 // Positions in which lengths are what the camera at the origin sees: a step along a ray counts as
-// its relative change of distance, a step across as the angle (at the nearest point; up to 1 + ln
-// of the range more behind it, which spares what is far).
+// its relative change of distance, a step across as the angle (times 1 + ln of how much farther
+// than the nearest point it is, which spares what is far). Circles of latitude are widened from cos
+// to cos^(1/8): between vertices of very different longitude, as around a pole, texture coordinates
+// do not interpolate well, and large triangles would turn the picture into a swirl.
 std::vector<Eigen::Vector3f> as_seen_from_origin(const Mesh& mesh) {
+  constexpr float kWidth = 0.125F;
   float nearest = std::numeric_limits<float>::max();
   for (const auto& position : mesh.positions) {
     const float distance = position.norm();
@@ -118,9 +133,16 @@ std::vector<Eigen::Vector3f> as_seen_from_origin(const Mesh& mesh) {
   seen.reserve(mesh.positions.size());
   for (const auto& position : mesh.positions) {
     const float distance = position.norm();
-    seen.push_back(distance > 0.0F
-                       ? Eigen::Vector3f(position / distance * (1 + std::log(distance / nearest)))
-                       : position);
+    if (!(distance > 0.0F)) {
+      seen.push_back(position);
+      continue;
+    }
+    Eigen::Vector3f direction = position / distance;
+    const float cosine = std::hypot(direction.x(), direction.z());
+    const float widening = cosine > 1e-6F ? std::pow(cosine, kWidth - 1) : 0.0F;
+    direction.x() *= widening;
+    direction.z() *= widening;
+    seen.emplace_back(direction * (1 + std::log(distance / nearest)));
   }
   return seen;
 }
@@ -135,6 +157,39 @@ std::vector<Triangle> simplified(const Mesh& mesh, const std::vector<Eigen::Vect
                        sizeof(Eigen::Vector3f), target_triangles * 3, kAnyError, options, nullptr);
   triangles.resize(num_indices / 3);
   return triangles;
+}
+
+// Drops what decimation pinched off. A collapse that violates the link condition (meshoptimizer
+// does not check it) leaves an edge with four triangles, two of which belong to a pocket of a few
+// triangles that is closed but for such edges.
+std::vector<Triangle> without_pockets(const Mesh& mesh, std::vector<Triangle> triangles) {
+  constexpr std::uint32_t kLargestPocket = 64;
+  const auto place = first_at_same_position(mesh.positions);
+  Mesh joined;
+  joined.triangles = triangles;
+  for (auto& triangle : joined.triangles) {
+    for (auto& vertex : triangle) vertex = place[vertex];
+  }
+  DisjointSets pieces(triangles.size());
+  std::vector<std::uint32_t> at_pinch;  // triangles at edges of more than two
+  for_each_edge(sorted_sides(joined), [&](std::span<const Side> sides) {
+    if (sides.size() == 2) pieces.join(sides[0].low_corner / 3, sides[1].low_corner / 3);
+    if (sides.size() <= 2) return;
+    for (const auto& side : sides) at_pinch.push_back(side.low_corner / 3);
+  });
+  if (at_pinch.empty()) return triangles;
+  std::vector<std::uint32_t> size_of(triangles.size(), 0);
+  for (std::uint32_t t = 0; t < triangles.size(); ++t) ++size_of[pieces.root(t)];
+  std::vector<bool> is_pocket(triangles.size(), false);
+  for (const auto t : at_pinch) {
+    is_pocket[pieces.root(t)] = size_of[pieces.root(t)] <= kLargestPocket;
+  }
+  std::vector<Triangle> kept;
+  kept.reserve(triangles.size());
+  for (std::uint32_t t = 0; t < triangles.size(); ++t) {
+    if (!is_pocket[pieces.root(t)]) kept.push_back(triangles[t]);
+  }
+  return kept;
 }
 
 }  // namespace
@@ -164,7 +219,7 @@ Mesh decimate(const Mesh& mesh, std::size_t target_triangles) {
   if (triangles.size() > target_triangles + target_triangles / 20) {
     triangles = simplified(mesh, positions, target_triangles, 0);
   }
-  return compact(mesh, std::move(triangles));
+  return compact(mesh, without_pockets(mesh, std::move(triangles)));
 }
 
 Mesh weld(const Mesh& mesh) {
@@ -184,26 +239,20 @@ Mesh weld(const Mesh& mesh) {
 
 MeshTopology analyse(const Mesh& mesh) {
   MeshTopology topology;
-  const auto sides = sorted_sides(mesh);
   DisjointSets fans(mesh.triangles.size() * 3);
-  std::size_t num_edges = 0;
-  for (auto first = sides.begin(); first != sides.end();) {
-    const auto last = std::find_if(first, sides.end(),
-                                   [&](const Side& side) { return side.edge != first->edge; });
-    const auto num_triangles = last - first;
+  std::int64_t num_edges = 0;
+  for_each_edge(sorted_sides(mesh), [&](std::span<const Side> sides) {
     ++num_edges;
-    if (num_triangles == 1) ++topology.boundary_edges;
-    if (num_triangles > 2) topology.edge_manifold = false;
-    if (num_triangles >= 2 && first->ascends == (first + 1)->ascends) topology.oriented = false;
-    for (auto side = first + 1; side < last; ++side) {
-      fans.join(first->low_corner, side->low_corner);
-      fans.join(first->high_corner, side->high_corner);
+    if (sides.size() == 1) ++topology.boundary_edges;
+    if (sides.size() > 2) topology.edge_manifold = false;
+    if (sides.size() >= 2 && sides[0].ascends == sides[1].ascends) topology.oriented = false;
+    for (const auto& side : sides.subspan(1)) {
+      fans.join(sides[0].low_corner, side.low_corner);
+      fans.join(sides[0].high_corner, side.high_corner);
     }
-    first = last;
-  }
+  });
   topology.vertex_manifold = one_fan_per_vertex(mesh, fans);
-  topology.euler = static_cast<std::int64_t>(num_used_vertices(mesh)) -
-                   static_cast<std::int64_t>(num_edges) +
+  topology.euler = static_cast<std::int64_t>(num_used_vertices(mesh)) - num_edges +
                    static_cast<std::int64_t>(mesh.triangles.size());
   measure(mesh, topology);
   return topology;

@@ -13,11 +13,12 @@ namespace vergence::mesh {
 // position are one (a piece across the seam is one piece). Vertices without a triangle go too.
 [[nodiscard]] Mesh remove_small_components(const Mesh& mesh, std::size_t min_triangles);
 
-// A mesh of about `target_triangles`, by collapsing edges onto existing vertices (meshoptimizer),
-// so that uvs, normals, the closed seam and the rims of cuts stay. Errors are weighed as the camera
-// at the origin sees them: relative in distance and in direction, so that the picture does not swim
-// on large triangles either. A mesh that is small enough comes back as it is; one that has many
-// cuts may stay larger than the target.
+// A mesh of at most about `target_triangles`, by collapsing edges onto existing vertices
+// (meshoptimizer), so that uvs, normals, the closed seam and, if the target allows, the rims of
+// cuts stay. Errors are weighed as the camera at the origin sees them, relative in distance and in
+// direction, so that the picture does not swim on large triangles either. A closed sphere stays
+// closed and manifold. A mesh that is small enough comes back as it is; the fans at the poles keep
+// about four triangles per column of the grid.
 [[nodiscard]] Mesh decimate(const Mesh& mesh, std::size_t target_triangles);
 
 // Joins vertices at bit-equal positions and drops triangles that collapse by it: topology without
