@@ -62,7 +62,7 @@ class Composer {
     choices_ = std::move(files.choices);
     for (const auto& layer : files.layers) add_layer(layer);
     before_arguments_ = tree_;
-    for (const auto& override_ : of_values) apply(override_);
+    for (const auto& change : of_values) apply(change);
     prune(tree_);
   }
 
@@ -118,7 +118,7 @@ class Composer {
     if (argument.starts_with(kLead)) {
       argument.remove_prefix(kLead.size());
       argument.remove_suffix(1);
-      const auto begin = std::min(argument.find_first_not_of("+"), argument.size());
+      const auto begin = std::min(argument.find_first_not_of('+'), argument.size());
       if (argument.substr(begin).starts_with(key + "=")) {
         diagnostics_.push_back(fmt::format("'{}': {}", argument, wrong));
         return;
@@ -195,44 +195,43 @@ class Composer {
     return *found;
   }
 
-  void apply(const Override& override_) {
-    const Path path = split_key(override_.key);
-    if (override_.operation == Operation::kDelete) {
-      remove(path, override_);
-    } else if (override_.operation == Operation::kAppend) {
-      append(path, override_);
+  void apply(const Override& change) {
+    const Path path = split_key(change.key);
+    if (change.operation == Operation::kDelete) {
+      remove(path, change);
+    } else if (change.operation == Operation::kAppend) {
+      append(path, change);
     } else {
-      Value value = *override_.value;
-      mark(value, false, fmt::format("argument '{}'", override_.argument));
-      set(path, std::move(value), override_.operation, override_);
+      Value value = *change.value;
+      mark(value, false, fmt::format("argument '{}'", change.argument));
+      set(path, std::move(value), change.operation, change);
     }
   }
 
-  void unknown(const std::string& key, const Override& override_) {
+  void unknown(const std::string& key, const Override& change) {
     // A group without its file is the reason, and told already.
     const std::string group = key.substr(0, key.find('.'));
     if (!files_are_whole_ && schema_.find(key) != nullptr && child(tree_, group) == nullptr) return;
-    std::string text = fmt::format("unknown key '{}' in override '{}'{}", key, override_.argument,
+    std::string text = fmt::format("unknown key '{}' in override '{}'{}", key, change.argument,
                                    advice_for_unknown_key(key, known()));
-    if (override_.operation == Operation::kChange && schema_.find(key) == nullptr) {
-      text += fmt::format("\n  to add a new key write '+{}'", override_.argument);
+    if (change.operation == Operation::kChange && schema_.find(key) == nullptr) {
+      text += fmt::format("\n  to add a new key write '+{}'", change.argument);
     }
     diagnostics_.push_back(std::move(text));
   }
 
-  void set(const Path& path, Value value, Operation operation, const Override& override_) {
+  void set(const Path& path, Value value, Operation operation, const Override& change) {
     const std::string key = join_key(path);
     Value* existing = find(tree_, path);
     const bool exists = existing != nullptr;
-    if (!exists && operation == Operation::kChange) return unknown(key, override_);
+    if (!exists && operation == Operation::kChange) return unknown(key, change);
     const bool replaces =
         exists && value.as<Value::Table>() == nullptr && value.as<Value::List>() == nullptr;
     if (operation == Operation::kAdd && replaces) {
-      diagnostics_.push_back(
-          fmt::format("'{}': the key '{}' exists already ({})\n  to change it "
-                      "write '{}', to set it in any case '+{}'",
-                      override_.argument, key, existing->origin, override_.argument.substr(1),
-                      override_.argument));
+      diagnostics_.push_back(fmt::format(
+          "'{}': the key '{}' exists already ({})\n  to change it "
+          "write '{}', to set it in any case '+{}'",
+          change.argument, key, existing->origin, change.argument.substr(1), change.argument));
       return;
     }
     const bool holds_keys = !exists || existing->as<Value::Table>() != nullptr;
@@ -241,64 +240,63 @@ class Composer {
         Path inner_path = path;
         inner_path.push_back(name);
         const bool adds = operation != Operation::kChange;
-        set(inner_path, std::move(inner), adds ? Operation::kForce : operation, override_);
+        set(inner_path, inner, adds ? Operation::kForce : operation, change);
       }
     } else if (value.is_null()) {
-      set_null(path, key, override_);
+      set_null(path, key, change);
     } else if (exists) {
       mark(value, existing->extra, value.origin);
       *existing = std::move(value);
     } else {
       mark(value, true, value.origin);
-      create(path, std::move(value), override_);
+      create(path, value, change);
     }
   }
 
   // TOML has no null: such a key is absent.
-  void set_null(const Path& path, const std::string& key, const Override& override_) {
+  void set_null(const Path& path, const std::string& key, const Override& change) {
     if (const KeyRule* rule = rule_for(key)) {
       diagnostics_.push_back(
           fmt::format("'{}': expected {}, got null\n  to remove the key write "
                       "'~{}'",
-                      override_.argument, expectation(*rule), key));
+                      change.argument, expectation(*rule), key));
       return;
     }
     Value* parent = find(tree_, std::span(path).first(path.size() - 1));
     if (parent != nullptr) erase(*parent, path.back());
   }
 
-  void create(const Path& path, Value value, const Override& override_) {
+  void create(const Path& path, const Value& value, const Override& change) {
     Value* node = &tree_;
     for (std::size_t i = 0; i < path.size(); ++i) {
       auto* entries = node->as<Value::Table>();
       Value* next = child(*node, path[i]);
       if (next == nullptr && entries == nullptr) {
         const std::string parent = join_key(std::span(path).first(i));
-        diagnostics_.push_back(fmt::format("'{}': '{}' is {} and has no '{}'", override_.argument,
+        diagnostics_.push_back(fmt::format("'{}': '{}' is {} and has no '{}'", change.argument,
                                            parent, describe_value(*node), path[i]));
         return;
       }
       if (next == nullptr) {
-        Value fresh = i + 1 == path.size() ? std::move(value) : make_table();
-        entries->push_back({path[i], std::move(fresh)});
+        entries->push_back({path[i], i + 1 == path.size() ? value : make_table()});
         next = &entries->back().value;
       }
       node = next;
     }
   }
 
-  void append(const Path& path, const Override& override_) {
+  void append(const Path& path, const Override& change) {
     Value* existing = find(tree_, path);
-    if (existing == nullptr) return unknown(override_.key, override_);
+    if (existing == nullptr) return unknown(change.key, change);
     auto* items = existing->as<Value::List>();
-    Value value = *override_.value;
-    const std::string origin = fmt::format("argument '{}'", override_.argument);
+    Value value = *change.value;
+    const std::string origin = fmt::format("argument '{}'", change.argument);
     mark(value, existing->extra, origin);
     if (items == nullptr || value.is_null()) {
       diagnostics_.push_back(fmt::format(
-          "'{}': {}", override_.argument,
+          "'{}': {}", change.argument,
           items == nullptr
-              ? fmt::format("'{}' is no list but {}", override_.key, describe_value(*existing))
+              ? fmt::format("'{}' is no list but {}", change.key, describe_value(*existing))
               : "a list cannot hold null"));
       return;
     }
@@ -310,12 +308,12 @@ class Composer {
     }
   }
 
-  void remove(const Path& path, const Override& override_) {
+  void remove(const Path& path, const Override& change) {
     const Value* existing = find(tree_, path);
-    if (existing == nullptr) return unknown(override_.key, override_);
-    if (override_.value && !same_value(*existing, *override_.value)) {
-      diagnostics_.push_back(fmt::format("'{}': '{}' is {}", override_.argument, override_.key,
-                                         describe_value(*existing)));
+    if (existing == nullptr) return unknown(change.key, change);
+    if (change.value && !same_value(*existing, *change.value)) {
+      diagnostics_.push_back(
+          fmt::format("'{}': '{}' is {}", change.argument, change.key, describe_value(*existing)));
       return;
     }
     erase(*find(tree_, std::span(path).first(path.size() - 1)), path.back());

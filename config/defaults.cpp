@@ -96,7 +96,7 @@ class Expansion {
         diagnostics_(diagnostics) {}
 
   DefaultsResult run(const std::string& name, std::span<const Override> overrides) {
-    for (const auto& override_ : overrides) take_argument(override_);
+    for (const auto& change : overrides) take_argument(change);
     const Value* root = search_path_.load(name);
     if (root == nullptr) {
       diagnostics_.push_back(missing_file(name));
@@ -111,27 +111,27 @@ class Expansion {
   }
 
  private:
-  void take_argument(const Override& override_) {
+  void take_argument(const Override& change) {
     Item item;
-    item.group = override_.key;
-    item.package = override_.package ? package_from(*override_.package, "") : dotted(item.group);
-    item.origin = fmt::format("override '{}'", override_.argument);
-    if (override_.value) {
-      const auto options = option_names(*override_.value);
+    item.group = change.key;
+    item.package = change.package ? package_from(*change.package, "") : dotted(item.group);
+    item.origin = fmt::format("override '{}'", change.argument);
+    if (change.value) {
+      const auto options = option_names(*change.value);
       if (!options) {
         diagnostics_.push_back(fmt::format("'{}': expected the name of an option\n  {}",
-                                           override_.argument, options_text(item.group)));
+                                           change.argument, options_text(item.group)));
         return;
       }
       item.options = *options;
     }
-    if (override_.operation == Operation::kAdd) {
+    if (change.operation == Operation::kAdd) {
       added_.push_back(std::move(item));
       return;
     }
     Choice choice;
-    choice.is_deletion = override_.operation == Operation::kDelete;
-    choice.is_forced = override_.operation == Operation::kForce;
+    choice.is_deletion = change.operation == Operation::kDelete;
+    choice.is_forced = change.operation == Operation::kForce;
     if (choice.is_deletion && !item.options.empty()) choice.only_if = item.options.front();
     choice.options = item.options;
     choice.item = item;

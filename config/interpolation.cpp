@@ -270,7 +270,7 @@ class Resolver {
   static Path absolute(const std::string& key, const Path& path) {
     const std::size_t dots = std::min(key.find_first_not_of('.'), key.size());
     if (dots > path.size()) throw Failure(fmt::format("'{}' leads out of the configuration", key));
-    const Path tail = split_key(std::string_view(key).substr(dots));
+    Path tail = split_key(std::string_view(key).substr(dots));
     if (tail.empty()) throw Failure(fmt::format("'{}' is not a key", key));
     if (dots == 0) return tail;
     Path result(path.begin(), path.end() - static_cast<std::ptrdiff_t>(dots));

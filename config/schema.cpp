@@ -47,6 +47,7 @@ std::optional<double> to_number(const Value& value) {
 
 std::vector<std::string> words(const std::vector<Value>& values) {
   std::vector<std::string> texts;
+  texts.reserve(values.size());
   for (const auto& value : values) texts.push_back(to_text(value));
   return texts;
 }

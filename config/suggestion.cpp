@@ -82,7 +82,7 @@ std::vector<std::string> options_with_key(const std::string& key, SearchPath& se
   const Path path = split_key(key);
   if (path.size() < 2 || !search_path.is_group(path.front())) return found;
   for (const auto& option : search_path.options(path.front())) {
-    const Value* content = search_path.load(path.front() + "/" + option);
+    const Value* content = search_path.load(fmt::format("{}/{}", path.front(), option));
     if (content != nullptr && find(*content, std::span(path).subspan(1)) != nullptr) {
       found.push_back(option);
     }
@@ -94,7 +94,7 @@ std::string advice_for_unknown_key(const std::string& key, const KnownKeys& know
   if (known.schema.find(key) != nullptr) {
     const std::string group = key.substr(0, key.find('.'));
     std::vector<std::string> owners = options_with_key(key, known.search_path);
-    for (auto& owner : owners) owner = group + "=" + owner;
+    for (auto& owner : owners) owner.insert(0, group + "=");
     const auto chosen = known.choices.find(group);
     if (!owners.empty() && chosen != known.choices.end()) {
       return fmt::format("\n  it belongs to {}; now it is '{}={}'", quoted_list(owners, "and"),

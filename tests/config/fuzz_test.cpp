@@ -29,7 +29,7 @@ class Generator {
     static constexpr std::array<const char*, 5> kFree = {"a", "a.b", "c", "l", "l.0"};
     std::string text = below(2) == 0 ? std::string("++").append(pick(kFree)) : pick(kSigns) + key();
     if (below(20) == 0) text += "+";
-    if (below(20) != 0) text += "=" + value(0);
+    if (below(20) != 0) text.append("=").append(value(0));
     return below(4) == 0 ? damaged(text) : text;
   }
 
