@@ -265,8 +265,9 @@ PointCloud remove_outliers(const PointCloud& cloud, const OutlierOptions& option
       reinterpret_cast<FindInliers>(module_symbol("open3d", kFindInliersSymbol));
   std::vector<std::uint8_t> keep(cloud.positions.size(), 0);
   std::array<char, 512> failure{};
-  if (!find_inliers(cloud.positions.data()->data(), cloud.positions.size(), options.neighbours,
-                    options.std_ratio, keep.data(), failure.data(), failure.size())) {
+  const InlierQuery query{cloud.positions.data()->data(), cloud.positions.size(),
+                          options.neighbours, options.std_ratio, keep.data()};
+  if (!find_inliers(&query, failure.data(), failure.size())) {
     throw Error(fmt::format("cannot remove outliers from {} points: {}", cloud.positions.size(),
                             failure.data()))
         .hint("use at least 1 neighbour and a ratio above 0, or leave them in");

@@ -7,10 +7,16 @@
 
 namespace vergence::mesh {
 
-// Sets keep[i] to 1 for the points of `xyz` [count, 3] that statistical outlier removal keeps, to 0
-// for the others. Returns false, with the reason in `failure`, when it cannot be done.
-using FindInliers = bool (*)(const float* xyz, std::size_t count, int neighbours, double std_ratio,
-                             std::uint8_t* keep, char* failure, std::size_t failure_size);
+struct InlierQuery {
+  const float* xyz;  // [count, 3]
+  std::size_t count;
+  int neighbours;
+  double std_ratio;
+  std::uint8_t* keep;  // [count]: becomes 1 for the points to keep, zero-initialised by the caller
+};
+
+// Statistical outlier removal. Returns false, with the reason in `failure`, when it cannot be done.
+using FindInliers = bool (*)(const InlierQuery* query, char* failure, std::size_t failure_size);
 
 inline constexpr auto kFindInliersSymbol = "vergence_open3d_find_inliers";
 
