@@ -6,7 +6,9 @@
 #include "predictors/embedded.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <cerrno>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -14,6 +16,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <vector>
 
 #include <fmt/format.h>
@@ -110,6 +113,7 @@ class CardReader {
                                     [&](const auto& row) { return given && row.word == *given; });
     if (match != words.end()) return match->value;
     std::vector<std::string> known;
+    known.reserve(kCount);
     for (const auto& row : words) known.emplace_back(row.word);
     problem(fmt::format("'{}' must be {}, not {}", key, quoted_list(known), shown(*found)));
     return words.front().value;
@@ -404,6 +408,7 @@ const ModelCard& builtin_model_card(std::string_view id) {
   const auto found = cards.find(id);
   if (found != cards.end()) return found->second;
   std::vector<std::string> names;
+  names.reserve(cards.size());
   for (const auto& [name, card] : cards) names.push_back(name);
   throw Error(ErrorCode::kUsage, fmt::format("there is no built-in network '{}'", id))
       .hint("there is " + quoted_list(names));

@@ -33,6 +33,7 @@ constexpr std::array<ConvRow, 30> kConvs = {{
 
 constexpr std::int64_t kChannels = 192;  // of a token
 constexpr std::int64_t kHeads = 6;
+constexpr std::int64_t kHeadSize = kChannels / kHeads;
 constexpr std::int64_t kHidden = 384;
 
 struct Layer {
@@ -114,9 +115,9 @@ class NanoNetwork : public TorchNetwork {
     const std::int64_t n = t.size(0);
     const std::int64_t count = t.size(1);
     const Tensor qkv = linear(name + ".qkv", normalise(name + ".n1", t))
-                           .reshape({n, count, 3, kHeads, kChannels / kHeads})
+                           .reshape({n, count, 3, kHeads, kHeadSize})
                            .permute({2, 0, 3, 1, 4});  // [3, N, heads, T, 32]
-    const Tensor query = qkv[0] / std::sqrt(static_cast<double>(kChannels / kHeads));
+    const Tensor query = qkv[0] / std::sqrt(static_cast<double>(kHeadSize));
     const Tensor weights = query.matmul(qkv[1].transpose(2, 3)).softmax(-1);
     const Tensor mixed = weights.matmul(qkv[2]).transpose(1, 2).reshape({n, count, kChannels});
     t = t + linear(name + ".proj", mixed);

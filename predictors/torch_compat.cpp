@@ -39,7 +39,7 @@ std::string resolve_device(const std::string& device) {
                             device, torch_version()))
         .hint("use device=auto or device=cpu, or build with a LibTorch for CUDA");
   }
-  const std::string numbered = device == "cuda" ? "cuda:0" : device;
+  std::string numbered = device == "cuda" ? "cuda:0" : device;
   if (std::stoi(numbered.substr(std::string("cuda:").size())) >= count) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("device '{}' does not exist: this machine has {}", device,

@@ -5,6 +5,7 @@
 #include "predictors/torch_compat.hpp"
 #include "predictors/torch_network.hpp"
 
+#include <array>
 #include <cstring>
 
 #include <ATen/ATen.h>

@@ -60,8 +60,8 @@ at::Tensor selected(const c10::IValue& value, const NetworkSource& source) {
 
 class TorchScriptNetwork : public TorchNetwork {
  public:
-  TorchScriptNetwork(torch::jit::Module module, NetworkSource source)
-      : module_(std::move(module)),
+  TorchScriptNetwork(const torch::jit::Module& module, NetworkSource source)
+      : module_(module),
         source_(std::move(source)) {}
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& batch) const override {
@@ -83,7 +83,7 @@ std::unique_ptr<TorchNetwork> open_torchscript(const NetworkSource& source,
   try {
     torch::jit::Module module = torch::jit::load(source.file.string(), c10::Device(device));
     module.eval();
-    return std::make_unique<TorchScriptNetwork>(std::move(module), source);
+    return std::make_unique<TorchScriptNetwork>(module, source);
   } catch (...) {
     throw Error(fmt::format("LibTorch {} cannot load '{}': {}", torch_version(),
                             source.file.string(), torch_reason()))
