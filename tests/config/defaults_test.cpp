@@ -133,8 +133,11 @@ TEST_F(DefaultsList, CirclesAndExplosionsAreRefused) {
   EXPECT_THAT(wrong("defaults = [{ db = 'a' }]"),
               ElementsAre("the defaults lists go round in a circle: main -> db/a -> db/b -> db/a"));
   for (int i = 0; i < 30; ++i) {
-    const std::string next = "'n" + std::to_string(i + 1) + "'";
-    files_.write("db/n" + std::to_string(i), "defaults = [" + next + ", " + next + "]");
+    std::string next = "'n";
+    next.append(std::to_string(i + 1)).append("'");
+    std::string text = "defaults = [";
+    text.append(next).append(", ").append(next).append("]");
+    files_.write("db/n" + std::to_string(i), text);
   }
   EXPECT_FALSE(wrong("defaults = [{ db = 'n0' }]").empty());
 }

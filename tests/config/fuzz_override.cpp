@@ -11,6 +11,7 @@
 using vergence::config::compose;
 using vergence::config::ComposeRequest;
 
+// NOLINTNEXTLINE(readability-identifier-naming): the name is libFuzzer's.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const std::filesystem::path kFolder = std::filesystem::temp_directory_path();
   ComposeRequest request;

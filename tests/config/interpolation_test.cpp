@@ -111,8 +111,10 @@ TEST(Interpolation, ExplosionsAreRefused) {
   std::string chain = "'+y0' = 1\n";
   for (int i = 1; i < 100; ++i) {
     const std::string last = std::to_string(i - 1);
-    doubling += "'+x" + std::to_string(i) + "' = '${x" + last + "}${x" + last + "}'\n";
-    chain += "'+y" + std::to_string(i) + "' = '${y" + last + "}'\n";
+    const std::string current = std::to_string(i);
+    doubling.append("'+x").append(current).append("' = '${x").append(last);
+    doubling.append("}${x").append(last).append("}'\n");
+    chain.append("'+y").append(current).append("' = '${y").append(last).append("}'\n");
   }
   EXPECT_FALSE(mistakes_in_text(doubling).empty());
   EXPECT_FALSE(mistakes_in_text(chain).empty());

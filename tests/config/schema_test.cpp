@@ -16,7 +16,7 @@ std::set<std::string> shipped_keys() {
   for (const auto& group : groups()) {
     for (const auto& option : options(group)) {
       std::string argument = compose_shipped().choice(group).empty() ? "+" : "";
-      argument += group + "=" + option;
+      argument.append(group).append("=").append(option);
       for (const auto& key : compose_shipped({argument}).keys()) keys.insert(key);
     }
   }
