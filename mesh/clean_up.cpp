@@ -118,31 +118,32 @@ void measure(const Mesh& mesh, MeshTopology& topology) {
 }
 
 // Positions in which lengths are what the camera at the origin sees: a step along a ray counts as
-// its relative change of distance, a step across as the angle (times 1 + ln of how much farther
-// than the nearest point it is, which spares what is far). Circles of latitude are widened from cos
-// to cos^(1/8): between vertices of very different longitude, as around a pole, texture coordinates
-// do not interpolate well, and large triangles would turn the picture into a swirl.
+// its relative change of distance (less far away), a step across as an angle. The distance runs
+// backwards, as in an inversion, which turns planes into spheres: nothing that is flat in space
+// stays flat, where it would collapse into large triangles that cannot carry the picture's
+// projection. Circles of latitude are widened from cos to cos^(1/8) for the same reason: around a
+// pole, texture coordinates do not interpolate between vertices of very different longitude.
 std::vector<Eigen::Vector3f> as_seen_from_origin(const Mesh& mesh) {
   constexpr float kWidth = 0.125F;
-  float nearest = std::numeric_limits<float>::max();
-  for (const auto& position : mesh.positions) {
-    const float distance = position.norm();
-    if (distance > 0.0F) nearest = std::min(nearest, distance);
-  }
+  constexpr float kFar = 8.0F;     // times the median distance: from here on depth counts less
+  constexpr float kRadius = 2.0F;  // of the farthest
+  std::vector<float> distances;
+  distances.reserve(mesh.positions.size());
+  for (const auto& position : mesh.positions) distances.push_back(position.norm());
+  auto sorted = distances;
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  const float far = kFar * *middle;
   std::vector<Eigen::Vector3f> seen;
   seen.reserve(mesh.positions.size());
-  for (const auto& position : mesh.positions) {
-    const float distance = position.norm();
-    if (!(distance > 0.0F)) {
-      seen.push_back(position);
-      continue;
-    }
-    Eigen::Vector3f direction = position / distance;
+  for (std::size_t i = 0; i < distances.size(); ++i) {
+    const float distance = std::max(distances[i], 1e-6F * far);
+    Eigen::Vector3f direction = mesh.positions[i] / distance;
     const float cosine = std::hypot(direction.x(), direction.z());
     const float widening = cosine > 1e-6F ? std::pow(cosine, kWidth - 1) : 0.0F;
     direction.x() *= widening;
     direction.z() *= widening;
-    seen.emplace_back(direction * (1 + std::log(distance / nearest)));
+    seen.emplace_back(direction * (kRadius + std::log1p(far / distance)));
   }
   return seen;
 }
@@ -213,12 +214,12 @@ Mesh remove_small_components(const Mesh& mesh, std::size_t min_triangles) {
 
 Mesh decimate(const Mesh& mesh, std::size_t target_triangles) {
   if (mesh.triangles.size() <= target_triangles) return mesh;
-  const auto positions = as_seen_from_origin(mesh);
-  auto triangles = simplified(mesh, positions, target_triangles, meshopt_SimplifyLockBorder);
-  // Many cuts can hold too many vertices in place: then their rims are straightened as well.
-  if (triangles.size() > target_triangles + target_triangles / 20) {
-    triangles = simplified(mesh, positions, target_triangles, 0);
-  }
+  // Rims that stay as they are leave little for surfaces where there are many: then they are
+  // straightened as well.
+  constexpr std::size_t kMostOfTarget = 6;
+  const bool keep_rims = analyse(weld(mesh)).boundary_edges <= target_triangles / kMostOfTarget;
+  auto triangles = simplified(mesh, as_seen_from_origin(mesh), target_triangles,
+                              keep_rims ? meshopt_SimplifyLockBorder : 0);
   return compact(mesh, without_pockets(mesh, std::move(triangles)));
 }
 

@@ -14,9 +14,9 @@ namespace vergence::mesh {
 [[nodiscard]] Mesh remove_small_components(const Mesh& mesh, std::size_t min_triangles);
 
 // A mesh of at most about `target_triangles`, by collapsing edges onto existing vertices
-// (meshoptimizer), so that uvs, normals, the closed seam and, if the target allows, the rims of
-// cuts stay. Errors are weighed as the camera at the origin sees them, relative in distance and in
-// direction, so that the picture does not swim on large triangles either. A closed sphere stays
+// (meshoptimizer), so that uvs, normals, the closed seam and, if the target leaves room, the rims
+// of cuts stay. Errors are weighed as the camera at the origin sees them, relative in distance and
+// in direction, so that the picture does not swim on large triangles either. A closed sphere stays
 // closed and manifold. A mesh that is small enough comes back as it is; the fans at the poles keep
 // about four triangles per column of the grid.
 [[nodiscard]] Mesh decimate(const Mesh& mesh, std::size_t target_triangles);

@@ -130,8 +130,8 @@ TEST(Decimate, KeepsTheRoomClosedAndThePictureInItsPlace) {
   EXPECT_TRUE(topology.oriented);
   EXPECT_NEAR(topology.signed_volume, -144.0, 0.1);
   // Triangles are 2 degrees wide by now.
-  EXPECT_LT(texture_error(small).mean, Radians::from_degrees(0.12).value());
-  EXPECT_LT(texture_error(small).worst, Radians::from_degrees(2.5).value());
+  EXPECT_LT(texture_error(small).mean, Radians::from_degrees(0.06).value());
+  EXPECT_LT(texture_error(small).worst, Radians::from_degrees(0.6).value());
   const auto unit = projection::SphereWindow::whole(2, 1);
   for (std::size_t i = 0; i < small.positions.size(); ++i) {
     const Eigen::Vector3d expected = direction_at(unit, 2 * small.uvs[i].x(), small.uvs[i].y());
