@@ -68,7 +68,7 @@ TEST(Weld, JoinsEqualPositionsAndDropsWhatCollapses) {
 }
 
 TEST(RemoveSmallComponents, KeepsPiecesThatHangTogetherAcrossTheSeam) {
-  // A band of 8 rows around the sphere, cut apart behind the seam, and a speck.
+  // A kBand of 8 rows around the sphere, cut apart behind the seam, and a speck.
   auto map = test::panorama_of(64, 32, [](const Eigen::Vector3d&) { return 2.0; });
   auto& values = map.values();
   values.rowRange(0, 12).setTo(-1.0F);
@@ -76,13 +76,13 @@ TEST(RemoveSmallComponents, KeepsPiecesThatHangTogetherAcrossTheSeam) {
   values.colRange(10, 14).setTo(-1.0F);
   values(cv::Rect(30, 2, 3, 3)).setTo(2.0F);
   const Mesh mesh = mesh_from_depth(map, test::whole_sphere(), {.grid_width = 64});
-  const std::size_t band = 59 * 7 * 2;
-  EXPECT_EQ(mesh.triangles.size(), band + 8);
+  constexpr std::size_t kBand = 59U * 7 * 2;
+  EXPECT_EQ(mesh.triangles.size(), kBand + 8);
   const Mesh kept = remove_small_components(mesh, 9);
-  EXPECT_EQ(kept.triangles.size(), band);
+  EXPECT_EQ(kept.triangles.size(), kBand);
   EXPECT_EQ(kept.uvs.size(), kept.positions.size());
-  EXPECT_EQ(remove_small_components(mesh, band).triangles.size(), band) << "one piece, not two";
-  EXPECT_EQ(remove_small_components(mesh, band + 1).triangles.size(), 0U);
+  EXPECT_EQ(remove_small_components(mesh, kBand).triangles.size(), kBand) << "one piece, not two";
+  EXPECT_EQ(remove_small_components(mesh, kBand + 1).triangles.size(), 0U);
   EXPECT_EQ(remove_small_components(mesh, 0).triangles.size(), mesh.triangles.size());
 }
 

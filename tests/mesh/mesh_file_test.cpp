@@ -236,10 +236,11 @@ TEST(MeshFile, LeavesNothingBehindWhenOneOfItsFilesCannotBeWritten) {
                                                                  {"a.obj", "a_texture.png"},
                                                                  {"a.gltf", "a.bin"},
                                                                  {"a.ply", "a_texture.png"}};
-  for (const auto& [name, obstacle] : blocked) {
+  for (const auto& pair : blocked) {
+    const auto& obstacle = pair.second;
     const TemporaryFolder folder;
     fs::create_directory(folder / obstacle);
-    EXPECT_THAT(message_of([&] { write_mesh(folder / name, small_room(), &texture); }),
+    EXPECT_THAT(message_of([&] { write_mesh(folder / pair.first, small_room(), &texture); }),
                 HasSubstr("it is a folder"))
         << obstacle;
     EXPECT_THAT(names_in(folder.path()), ElementsAre(obstacle));

@@ -196,7 +196,7 @@ TEST(MeshEdges, SegmentsAreNeverJoined) {
   const Mesh mesh =
       mesh_from_depth(map, whole_sphere(), {.grid_width = 64, .cut_edges = false, .segments = sky});
   EXPECT_EQ(mesh.triangles.size(), 64U * 32 * 2 - 64 * 2);
-  EXPECT_EQ(remove_small_components(mesh, 64 * 32).triangles.size(), 0U) << "two equal halves";
+  EXPECT_EQ(remove_small_components(mesh, 2048).triangles.size(), 0U) << "two equal halves";
 }
 
 TEST(MeshGrid, CoarserThanTheMapKeepsEdgesSharp) {
