@@ -169,7 +169,8 @@ class Parser {
     } catch (const CLI::ArgumentMismatch& error) {
       // "--output: 1 required TEXT missing"
       const std::string text = error.what();
-      throw Error(ErrorCode::kUsage, fmt::format("'{}' needs a value", text.substr(0, text.find(':'))));
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("'{}' needs a value", text.substr(0, text.find(':'))));
     } catch (const CLI::ParseError& error) {
       throw Error(ErrorCode::kUsage, error.what());
     }

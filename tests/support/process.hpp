@@ -13,13 +13,13 @@
 namespace vergence::test {
 
 struct ProcessOptions {
-  std::filesystem::path working_folder;            // empty = the caller's
-  std::map<std::string, std::string> environment;  // added to the caller's
-  std::optional<unsigned> user_id;                 // run as this user and group
-  std::optional<std::filesystem::path> output;     // stdout goes there instead
-  double timeout_seconds = 120.0;                  // then it is killed
-  std::function<bool(const std::string& errors)>
-      signal_when;             // asked every 5 ms, with stderr so far
+  std::filesystem::path working_folder = {};            // empty = the caller's
+  std::map<std::string, std::string> environment = {};  // added to the caller's
+  std::optional<unsigned> user_id = {};                 // run as this user and group
+  std::optional<std::filesystem::path> output = {};     // stdout goes there instead
+  double timeout_seconds = 120.0;                       // then it is killed
+  std::function<bool(const std::string& errors)> signal_when =
+      {};                      // asked every 5 ms, with stderr so far
   int signal_number = SIGINT;  // sent once signal_when says true
   int num_signals = 1;         // 20 ms apart
 };
