@@ -234,6 +234,33 @@ SphereWindow window_for(const SphereWindow& picture, cv::Size map) {
           map.height};
 }
 
+std::optional<int> whole_number(const DataTree::Table& table, std::string_view key) {
+  for (const auto& entry : table) {
+    const auto* number = std::get_if<std::int64_t>(&entry.value.value);
+    if (entry.key == key && number != nullptr && *number >= 0 && *number <= kMaxPictureWidth) {
+      return static_cast<int>(*number);
+    }
+  }
+  return std::nullopt;
+}
+
+// The part of the sphere that a depth file of ours shows, as pipeline/depth_output.cpp noted it.
+std::optional<SphereWindow> noted_window(const DepthFileInfo& info, cv::Size size) {
+  for (const auto& entry : info.report) {
+    const auto* crop = std::get_if<DataTree::Table>(&entry.value.value);
+    if (entry.key != "crop" || crop == nullptr) continue;
+    const auto full_width = whole_number(*crop, "full_width");
+    const auto full_height = whole_number(*crop, "full_height");
+    const auto left = whole_number(*crop, "left");
+    const auto top = whole_number(*crop, "top");
+    if (full_width && full_height && left && top && *full_width >= size.width &&
+        *top + size.height <= *full_height) {
+      return SphereWindow{*full_width, *full_height, *left, *top, size.width, size.height};
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool is_depth_file(const std::filesystem::path& path) {
@@ -288,6 +315,10 @@ DepthResult use_lone_depth(const OwnDepth& own, const SourceOptions& source_opti
   const cv::Size size = values_of(depth).size();
   auto asked = source_options.projection;
   std::optional<Radians> fov = source_options.horizontal_fov;
+  if (asked == InputProjection::kDualFisheye) {
+    throw Error(ErrorCode::kUsage, "a depth map cannot be a dual fisheye picture")
+        .hint("give input.projection=equirectangular or flat");
+  }
   const auto sidecar = read_sidecar(own.path);
   if (sidecar && asked == InputProjection::kAuto) {
     const bool round = sidecar->projection == DepthProjection::kEquirectangular;
@@ -301,7 +332,8 @@ DepthResult use_lone_depth(const OwnDepth& own, const SourceOptions& source_opti
   DepthResult result;
   result.panorama = seen.projection == InputProjection::kEquirectangular;
   if (result.panorama) {
-    result.window = seen.window;
+    const auto noted = sidecar ? noted_window(*sidecar, size) : std::nullopt;
+    result.window = noted.value_or(seen.window);
     result.distance = distance_in_panorama(depth);
   } else {
     if (!fov) {

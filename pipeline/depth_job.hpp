@@ -21,8 +21,8 @@ namespace vergence::pipeline {
 struct ViewOptions {
   int count = 20;  // 20, 12 or 6
   Radians fov = Radians::from_degrees(100);
-  int size_px = 0;             // side; 0 = what the network likes best, else kUsualViewSize
-  std::filesystem::path list;  // a views.json whose views are used instead; empty = none
+  int size_px = 0;                  // side; 0 = what the network likes best, else kUsualViewSize
+  std::filesystem::path list = {};  // a views.json whose views are used instead; empty = none
 };
 
 inline constexpr int kUsualViewSize = 384;
