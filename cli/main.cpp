@@ -125,14 +125,12 @@ void run(const CommandLine& line, Console& console) {
     print("vergence " VERGENCE_VERSION);
   } else if (line.help) {
     print_help(line);
-  } else if (!line.print_config.empty()) {
-    print(compose(line).to_toml());
   } else if (!line.print_info.empty()) {
     print(compose(line).origin_table());
+  } else if (!line.print_config.empty() || line.command == "config") {
+    print(compose(line).to_toml());
   } else if (line.command.empty()) {
     throw Error(ErrorCode::kUsage, "no command was given").hint("see `vergence --help`");
-  } else if (line.command == "config") {
-    print(compose(line).to_toml());
   } else {
     work(line, console);
   }

@@ -126,7 +126,7 @@ DepthResult estimate_panorama(const Source& source, DepthPredictor& predictor,
   if (!options.sky_mask.empty()) fusion.sky.mask = read_mask(options.sky_mask);
   auto fused = alignment::fuse_views(depths, window, source.rgb, fusion, progress);
   fix_scale(fused, window, options);
-  if (options.nadir > Radians{}) alignment::patch_nadir(fused, window, options.nadir);
+  if (options.nadir.value() > 0.0) alignment::patch_nadir(fused, window, options.nadir);
   log_report(fused.report);
 
   DepthResult result;

@@ -87,7 +87,7 @@ double quantile(const cv::Mat& values, double share) {
   }
   if (finite.empty()) return kNan;
   const auto rank = static_cast<std::ptrdiff_t>(
-      std::clamp(share, 0.0, 1.0) * static_cast<double>(finite.size() - 1) + 0.5);
+      std::lround(std::clamp(share, 0.0, 1.0) * static_cast<double>(finite.size() - 1)));
   std::nth_element(finite.begin(), finite.begin() + rank, finite.end());
   return finite[static_cast<std::size_t>(rank)];
 }

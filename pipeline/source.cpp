@@ -177,7 +177,7 @@ Source open_source(const std::filesystem::path& path, const SourceOptions& optio
                     source.rgb.cols, source.rgb.rows, seen.evidence);
     source.original_window = source.window;
     level(source, options);
-    if (options.nadir > Radians{}) fill_nadir(source.rgb, source.window, options.nadir);
+    if (options.nadir.value() > 0.0) fill_nadir(source.rgb, source.window, options.nadir);
   }
   spdlog::info("'{}': {}", path.string(), source.described);
   return source;

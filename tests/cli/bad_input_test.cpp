@@ -39,7 +39,7 @@ struct BadInput {
   std::string line;  // the last line on stderr
 };
 
-void PrintTo(const BadInput& row, std::ostream* stream) {
+void PrintTo(const BadInput& row, std::ostream* stream) {  // NOLINT(readability-identifier-naming)
   *stream << row.name;
 }
 
@@ -99,7 +99,7 @@ struct GoodInput {
   std::function<cv::Mat()> picture;
 };
 
-void PrintTo(const GoodInput& row, std::ostream* stream) {
+void PrintTo(const GoodInput& row, std::ostream* stream) {  // NOLINT(readability-identifier-naming)
   *stream << row.name;
 }
 
@@ -141,7 +141,7 @@ struct BadOutput {
   std::string line;
 };
 
-void PrintTo(const BadOutput& row, std::ostream* stream) {
+void PrintTo(const BadOutput& row, std::ostream* stream) {  // NOLINT(readability-identifier-naming)
   *stream << row.name;
 }
 

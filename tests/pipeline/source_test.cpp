@@ -104,7 +104,7 @@ TEST(OpenSource, LevelsATiltedPanorama) {
   EXPECT_TRUE(source.turned);
   EXPECT_TRUE(source.valid.empty());
   // Looking 90 degrees to the right: the centre shows what was three quarters across.
-  EXPECT_NEAR(source.rgb.at<cv::Vec3b>(64, 128)[0], 255 * 3 / 4, 3);
+  EXPECT_NEAR(source.rgb.at<cv::Vec3b>(64, 128)[0], 255.0 * 0.75, 3);
 }
 
 TEST(OpenSource, MarksWhatACroppedPanoramaDoesNotShow) {
