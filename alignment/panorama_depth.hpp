@@ -2,17 +2,18 @@
 // Depth maps of tangent views -> one map of the whole sphere: aligned, fused, seamless.
 #pragma once
 
-#include <limits>
-#include <opencv2/core.hpp>
-#include <span>
-#include <string>
-#include <vector>
-
 #include "core/angle.hpp"
 #include "core/depth.hpp"
 #include "core/progress.hpp"
 #include "projection/sphere_window.hpp"
 #include "projection/tangent_view.hpp"
+
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <opencv2/core.hpp>
 
 namespace vergence::alignment {
 
@@ -20,41 +21,54 @@ namespace vergence::alignment {
 struct ViewDepth {
   projection::TangentView view;  // its width and height need not be those of the map
   AnyDepth depth;                // any kind but disparity_px; covers the view edge to edge
-  cv::Mat valid;                 // CV_8UC1 of any size, 0 = not seen by the camera; empty = all valid
+  cv::Mat valid;  // CV_8UC1 of any size, 0 = not seen by the camera; empty = all valid
 };
 
 struct AlignmentOptions {
-  int num_samples = 40000;     // directions spread evenly over the sphere at which views are compared
-  int rounds = 8;              // rounds of iteratively reweighted least squares
-  double scale_prior = 1e-3;   // weight of (s_i - 1)^2 against the data: keeps flat views from shrinking
-  bool grid = true;            // low-frequency correction of each view after the global fit
-  int grid_size = 5;           // control points along each side of a view
-  double grid_ridge = 1.0;     // pull of the correction to nothing; larger = weaker correction
+  // Directions spread evenly over the sphere at which views are compared.
+  int num_samples = 40000;
+  // Rounds of iteratively reweighted least squares.
+  int rounds = 8;
+  // How far the scales of relative maps, once normalised, are expected from 1: smaller is steadier
+  // with weak networks, larger is freer.
+  double scale_deviation = 0.15;
+  // Low-frequency correction of each view after the global fit, with grid_size control points along
+  // each side, pulled to nothing by grid_ridge (larger = weaker correction).
+  bool grid = true;
+  int grid_size = 5;
+  double grid_ridge = 10.0;
 };
 
 struct FusionOptions {
-  bool gradients = true;       // edges from the most central view by screened Poisson on the sphere
-  double screening = 100.0;    // 1/rad^2: above sqrt(1/screening) radians the value blend decides
+  // Edges from the most central view, by screened Poisson on the sphere; otherwise the value blend
+  // alone.
+  bool gradients = true;
+  // 1/rad^2: over distances above sqrt(1 / screening) radians the value blend decides.
+  double screening = 100.0;
 };
 
 struct SkyOptions {
-  bool detect = true;          // look for sky in the picture and the maps
-  cv::Mat mask;                // CV_8UC1 of any size over the output window, 255 = sky; used as it is
-  double far_factor = 5.0;     // sky is put at this multiple of the 99 % quantile of all other distances
+  // Look for sky in the picture and the maps.
+  bool detect = true;
+  // CV_8UC1 of any size over the whole sphere, 255 = sky; used as it is instead of looking.
+  cv::Mat mask;
+  // Sky is put at this multiple of the 99 % quantile of all other distances.
+  double far_factor = 5.0;
 };
 
 struct PanoramaDepthOptions {
   AlignmentOptions alignment;
   FusionOptions fusion;
   SkyOptions sky;
-  double relative_median_m = 2.0;  // median distance given to the result when no view is metric
+  // Median distance given to the result when no view is metric.
+  double relative_median_m = 2.0;
 };
 
 // One line of the report, for one view.
 struct ViewReport {
   std::string name;
-  double scale = 1.0;            // s_i of q_i = cos(alpha) (s_i d_i + t_i), for the map as delivered
-  double shift = 0.0;            // t_i
+  double scale = 1.0;  // s_i of q_i = cos(alpha) (s_i d_i + t_i), for the map as delivered
+  double shift = 0.0;  // t_i
   double residual_before = 0.0;  // median relative disagreement with the other views, scale only
   double residual_after = 0.0;   // the same after the whole alignment
   double share = 0.0;            // this view's share of the fused sphere, by weight
@@ -66,40 +80,41 @@ struct AlignmentReport {
   double residual_before = 0.0;
   double residual_after = 0.0;
   double condition_number = 1.0;  // of the global normal equations
-  bool weak_shift = false;        // overlaps did not fix the common shift; the far-quantile rule did
-  double sky_share = 0.0;         // of the sphere's area
-  double covered_share = 1.0;     // of the window's area
+  bool weak_shift = false;     // overlaps did not fix the common shift; the far-quantile rule did
+  double sky_share = 0.0;      // of the sphere's area
+  double covered_share = 1.0;  // of the window's area
 };
 
 struct PanoramaDepth {
   InverseDistance inverse_distance;  // > 0 wherever valid
   RayDistance distance;
-  cv::Mat valid;                     // CV_8UC1, 255 where some view saw the direction
-  cv::Mat sky;                       // CV_8UC1, 255 where the distance is that of the sky
-  bool relative = false;             // one global scale is free: metres only up to a factor
+  cv::Mat valid;          // CV_8UC1, 255 where some view saw the direction
+  cv::Mat sky;            // CV_8UC1, 255 where the distance is that of the sky
+  bool relative = false;  // one global scale is free: metres only up to a factor
   AlignmentReport report;
 };
 
 // Aligns the views with one another and fuses them over `window`. `picture` is the panorama itself
 // (CV_8UC3 RGB over the same part of the sphere, any size), used to find sky; it may be empty.
 // All maps must be of one kind. Throws Error when there are no usable maps.
-// Method: 360MonoDepth's tangent-view alignment (Rey-Area et al., CVPR 2022) with the affine model in
-// inverse planar depth, solved linearly; robust weights as in Holland & Welsch 1977 (Cauchy).
+// Method: 360MonoDepth's tangent-view alignment (Rey-Area et al., CVPR 2022) with the affine model
+// in inverse planar depth, solved linearly; robust weights as in Holland & Welsch 1977 (Cauchy).
 [[nodiscard]] PanoramaDepth fuse_views(std::span<const ViewDepth> views,
                                        const projection::SphereWindow& window,
                                        const cv::Mat& picture, const PanoramaDepthOptions& options,
                                        Progress& progress);
 
-// Height of the camera above the floor in the map's own unit: the strongest peak of the area-weighted
-// histogram of heights below the camera (straight down within 75 degrees). Throws Error if nothing flat
-// is there.
+// Height of the camera above the floor in the map's own unit: the strongest peak of the
+// area-weighted histogram of heights below the camera (straight down within 75 degrees). Throws
+// Error if nothing flat is there.
 [[nodiscard]] double camera_height(const RayDistance& distance,
                                    const projection::SphereWindow& window);
 
 // Multiplies all distances by `factor` (> 0).
 void rescale(PanoramaDepth& depth, double factor);
 
-// Replaces what is within `angle` of straight down (the tripod) by the plane through the ring around it.
+// Replaces what is within `angle` of straight down (the tripod) by the plane through the ring
+// around it.
 void patch_nadir(PanoramaDepth& depth, const projection::SphereWindow& window, Radians angle);
 
 }  // namespace vergence::alignment

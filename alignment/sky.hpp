@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the sky is: colour, depth and place must agree. Internal to alignment/.
+#pragma once
+
+#include "projection/sphere_window.hpp"
+
+#include <opencv2/core.hpp>
+
+namespace vergence::alignment {
+
+struct Sky {
+  cv::Mat mask;                  // CV_8UC1 over the whole sphere, 255 = sky
+  float nearest_inverse = 0.0F;  // what is nearer than this (a larger inverse distance) is not sky
+};
+
+// `inverse` (CV_32FC1 over the whole sphere) is a first estimate of inverse distance, `picture`
+// CV_8UC3 RGB over `window`; the mask has the size of `inverse`. Sky is a connected region of
+// smooth sky colours, farther than nearly everything else, that reaches high up and lies above the
+// horizon for the most part. A ceiling fails by its distance, a far wall by its colour or place.
+[[nodiscard]] Sky detect_sky(const cv::Mat& picture, const projection::SphereWindow& window,
+                             const cv::Mat& inverse);
+
+}  // namespace vergence::alignment
