@@ -339,7 +339,7 @@ PanoramaDepth fuse_views(std::span<const ViewDepth> views, const SphereWindow& w
 
   Sky sky;
   if (!options.sky.mask.empty()) {
-    sky = {options.sky.mask, std::numeric_limits<float>::infinity()};
+    sky = sky_from_mask(options.sky.mask, window, {kScoutWidth, kScoutWidth / 2});
   } else if (options.sky.detect && !picture.empty()) {
     auto scout = blend_rows(blend_views(prepared, fit, {}), kScoutWidth, kScoutWidth / 2, false);
     expand(scout.base, Compression(median_inverse(prepared, fit)));

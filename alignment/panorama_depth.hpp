@@ -50,7 +50,7 @@ struct FusionOptions {
 struct SkyOptions {
   // Look for sky in the picture and the maps.
   bool detect = true;
-  // CV_8UC1 of any size over the whole sphere, 255 = sky; used as it is instead of looking.
+  // CV_8UC1 of any size over the window, 255 = sky; used as it is instead of looking.
   cv::Mat mask;
   // Sky is put at this multiple of the 99 % quantile of all other distances.
   double far_factor = 5.0;

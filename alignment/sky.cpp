@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include <opencv2/imgproc.hpp>
@@ -14,28 +15,29 @@ namespace {
 
 using projection::SphereWindow;
 
-// The picture at the size of the whole-sphere map, and where it has pixels.
+// A picture of `window` on the whole sphere's picture of `size`, and where it has pixels.
 struct SpherePicture {
-  cv::Mat rgb;      // CV_32FC3, 0..255
+  cv::Mat picture;  // of the picture's type; 0 outside the window
   cv::Mat covered;  // CV_8UC1
 };
 
 SpherePicture place_on_sphere(const cv::Mat& picture, const SphereWindow& window, cv::Size size) {
   const double factor_x = static_cast<double>(size.width) / window.full_width;
   const double factor_y = static_cast<double>(size.height) / window.full_height;
-  const cv::Size part(
-      std::clamp(static_cast<int>(std::lround(window.width * factor_x)), 1, size.width),
-      std::clamp(static_cast<int>(std::lround(window.height * factor_y)), 1, size.height));
+  const auto scaled = [](int length, double factor, int limit) {
+    return std::clamp(static_cast<int>(std::lround(length * factor)), 1, limit);
+  };
+  const cv::Size part(scaled(window.width, factor_x, size.width),
+                      scaled(window.height, factor_y, size.height));
   cv::Mat small;
   cv::resize(picture, small, part, 0.0, 0.0, cv::INTER_AREA);
-  small.convertTo(small, CV_32FC3);
-  SpherePicture result{cv::Mat::zeros(size, CV_32FC3), cv::Mat::zeros(size, CV_8UC1)};
+  SpherePicture result{cv::Mat::zeros(size, picture.type()), cv::Mat::zeros(size, CV_8UC1)};
   const int top = std::clamp(static_cast<int>(std::lround(window.top * factor_y)), 0,
                              size.height - part.height);
   const int left = static_cast<int>(std::lround(window.left * factor_x));
   for (int x = 0; x < part.width; ++x) {
     const cv::Rect target((left + x) % size.width, top, 1, part.height);
-    small.col(x).copyTo(result.rgb(target));
+    small.col(x).copyTo(result.picture(target));
     result.covered(target).setTo(255);
   }
   return result;
@@ -150,11 +152,18 @@ cv::Mat refine_edge(cv::Mat sky, const cv::Mat& sky_coloured, const cv::Mat& bri
 
 }  // namespace
 
+Sky sky_from_mask(const cv::Mat& mask, const SphereWindow& window, cv::Size size) {
+  return {place_on_sphere(mask, window, size).picture > 127,
+          std::numeric_limits<float>::infinity()};
+}
+
 Sky detect_sky(const cv::Mat& picture, const SphereWindow& window, const cv::Mat& inverse) {
   const cv::Size size = inverse.size();
   const auto sphere = place_on_sphere(picture, window, size);
+  cv::Mat rgb;
+  sphere.picture.convertTo(rgb, CV_32FC3);
   cv::Mat channels[3];
-  cv::split(sphere.rgb, channels);
+  cv::split(rgb, channels);
   const cv::Mat brightness = 0.299 * channels[0] + 0.587 * channels[1] + 0.114 * channels[2];
   const cv::Mat blueness = channels[2] - channels[0];
   const Scene scene = measure_scene(brightness, inverse, sphere.covered);

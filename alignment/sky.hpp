@@ -20,4 +20,8 @@ struct Sky {
 [[nodiscard]] Sky detect_sky(const cv::Mat& picture, const projection::SphereWindow& window,
                              const cv::Mat& inverse);
 
+// Sky as the user says: `mask` (CV_8UC1, any size, over `window`), 255 = sky; brought to `size`.
+[[nodiscard]] Sky sky_from_mask(const cv::Mat& mask, const projection::SphereWindow& window,
+                                cv::Size size);
+
 }  // namespace vergence::alignment
