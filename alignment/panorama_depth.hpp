@@ -26,7 +26,7 @@ struct ViewDepth {
 
 struct AlignmentOptions {
   // Directions spread evenly over the sphere at which views are compared.
-  int num_samples = 40000;
+  int num_samples = 20000;
   // Rounds of iteratively reweighted least squares.
   int rounds = 8;
   // How far the scales of relative maps, once normalised, are expected from 1: smaller is steadier
