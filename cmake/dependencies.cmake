@@ -16,7 +16,6 @@ pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus>=3.3)
 pkg_check_modules(exempi REQUIRED IMPORTED_TARGET exempi-2.0)
 pkg_check_modules(libexif REQUIRED IMPORTED_TARGET libexif)
 pkg_check_modules(libheif REQUIRED IMPORTED_TARGET libheif)
-# These come with libopencv-dev.
 find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
 find_package(TIFF 4.5 REQUIRED)
