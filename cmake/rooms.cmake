@@ -49,8 +49,10 @@ function(vergence_add_tests room)
   if(NOT arg_LABELS)
     set(arg_LABELS unit)
   endif()
+  # Properties lose their semicolons on the way, so that each carries one value only.
   gtest_discover_tests(${target}
-    TEST_PREFIX "${room}/" DISCOVERY_TIMEOUT 60
+    TEST_PREFIX "${room}/" DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES
     PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 600
-    ENVIRONMENT "VERGENCE_SOURCE_DIR=${PROJECT_SOURCE_DIR};VERGENCE_BINARY_DIR=${PROJECT_BINARY_DIR}")
+    ENVIRONMENT "VERGENCE_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
+    ENVIRONMENT_MODIFICATION "VERGENCE_BINARY_DIR=set:${PROJECT_BINARY_DIR}")
 endfunction()
