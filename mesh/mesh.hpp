@@ -20,8 +20,8 @@ using Rgb8 = std::array<std::uint8_t, 3>;
 struct Mesh {
   std::vector<Eigen::Vector3f> positions;
   std::vector<Eigen::Vector3f> normals;  // unit length, one per position; or empty
-  // One per position, or empty. (0, 0) is the picture's top left corner and v runs down, as in
-  // glTF. u passes 1 on the right side of a closed seam: samplers are to repeat the picture.
+  // One per position, or empty; within [0, 1]. (0, 0) is the picture's top left corner and v runs
+  // down, as in glTF.
   std::vector<Eigen::Vector2f> uvs;
   std::vector<Triangle> triangles;  // three valid, different indices into positions
 };

