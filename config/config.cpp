@@ -30,6 +30,9 @@ namespace {
 
 using Diagnostics = std::vector<std::string>;
 
+// How the origin of what an argument set begins; the argument and a quote follow.
+constexpr std::string_view kArgumentOrigin = "argument '";
+
 bool is_reserved(const std::string& name) {
   return name == "defaults" || name == "_package_";
 }
@@ -114,9 +117,8 @@ class Composer {
 
   void tell(const std::string& key, const Value& value, const std::string& wrong) {
     std::string_view argument = value.origin;
-    constexpr std::string_view kLead = "argument '";
-    if (argument.starts_with(kLead)) {
-      argument.remove_prefix(kLead.size());
+    if (argument.starts_with(kArgumentOrigin)) {
+      argument.remove_prefix(kArgumentOrigin.size());
       argument.remove_suffix(1);
       const auto begin = std::min(argument.find_first_not_of('+'), argument.size());
       if (argument.substr(begin).starts_with(key + "=")) {
@@ -203,7 +205,7 @@ class Composer {
       append(path, change);
     } else {
       Value value = *change.value;
-      mark(value, false, fmt::format("argument '{}'", change.argument));
+      mark(value, false, fmt::format("{}{}'", kArgumentOrigin, change.argument));
       set(path, std::move(value), change.operation, change);
     }
   }
@@ -290,7 +292,7 @@ class Composer {
     if (existing == nullptr) return unknown(change.key, change);
     auto* items = existing->as<Value::List>();
     Value value = *change.value;
-    const std::string origin = fmt::format("argument '{}'", change.argument);
+    const std::string origin = fmt::format("{}{}'", kArgumentOrigin, change.argument);
     mark(value, existing->extra, origin);
     if (items == nullptr || value.is_null()) {
       diagnostics_.push_back(fmt::format(
@@ -328,6 +330,15 @@ class Composer {
   std::map<std::string, std::string> mounts_;  // package -> group, where they differ
   bool files_are_whole_ = true;
 };
+
+// The tree of the shipped files alone.
+Value shipped_defaults() {
+  Diagnostics none;
+  SearchPath shipped({}, none);
+  Composer composer(shipped, Schema::shipped(), none);
+  composer.run({});
+  return composer.tree();
+}
 
 void escape_strings(Value& value) {
   if (auto* string = value.as<std::string>()) {
@@ -424,6 +435,16 @@ std::vector<double> Config::numbers(std::string_view key) const {
   return numbers;
 }
 
+bool Config::set_by_user(std::string_view key) const {
+  const Path path = split_key(key);
+  const Value* value = path.empty() ? nullptr : find(impl_->resolved, path);
+  if (value == nullptr) return false;
+  if (value->origin.starts_with(kArgumentOrigin)) return true;
+  const Value shipped = shipped_defaults();
+  const Value* other = find(shipped, path);
+  return other == nullptr || !same_value(*value, *other);
+}
+
 std::string Config::choice(std::string_view group) const {
   const auto found = impl_->choices.find(std::string(group));
   return found == impl_->choices.end() ? "" : found->second;
@@ -488,11 +509,10 @@ std::vector<std::string> options(std::string_view group) {
 }
 
 std::string describe_keys(std::span<const std::string> prefixes) {
-  Diagnostics diagnostics;
-  SearchPath shipped({}, diagnostics);
+  Diagnostics none;
+  SearchPath shipped({}, none);
   const Schema& schema = Schema::shipped();
-  Composer composer(shipped, schema, diagnostics);
-  composer.run({});
+  const Value defaults = shipped_defaults();
 
   struct Line {
     std::string key, type, value;
@@ -506,7 +526,7 @@ std::string describe_keys(std::span<const std::string> prefixes) {
           return rule.key == prefix || rule.key.starts_with(prefix + ".");
         });
     if (!wanted) continue;
-    const Value* value = find(composer.tree(), split_key(rule.key));
+    const Value* value = find(defaults, split_key(rule.key));
     const std::string group = rule.key.substr(0, rule.key.find('.'));
     lines.push_back(
         {rule.key, type_label(rule),

@@ -59,6 +59,10 @@ class Config {
   // Integers will do.
   [[nodiscard]] std::vector<double> numbers(std::string_view key) const;
 
+  // Whether an argument sets the key, or a file gives it another value than the shipped defaults
+  // do. For keys whose default gives way to what an input tells about itself.
+  [[nodiscard]] bool set_by_user(std::string_view key) const;
+
   // The option that was chosen for a group ("nano" for "predictor"; a group mounted elsewhere is
   // asked for as "predictor@left"); empty where the group was not chosen.
   [[nodiscard]] std::string choice(std::string_view group) const;

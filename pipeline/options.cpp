@@ -25,9 +25,15 @@ int integer(const Config& config, std::string_view key) {
   return static_cast<int>(config.integer(key));
 }
 
-// "auto" is nothing.
+// Defaults are nothing: what the file's sidecar or format tells goes before them.
 std::optional<DepthKind> kind_at(const Config& config, std::string_view key) {
+  if (!config.set_by_user(key)) return std::nullopt;
   return depth_kind_from_string(config.string(key));
+}
+
+std::optional<double> scale_at(const Config& config, std::string_view key) {
+  if (!config.set_by_user(key)) return std::nullopt;
+  return config.number(key);
 }
 
 // 0 is nothing.
@@ -151,16 +157,16 @@ std::optional<OwnDepth> own_depth(const Config& config) {
 }
 
 OwnDepth own_depth_at(const std::filesystem::path& path, const Config& config) {
-  return {path, kind_at(config, "input.depth_kind"), positive_at(config, "input.depth_scale")};
+  return {path, kind_at(config, "input.depth_kind"), scale_at(config, "input.depth_scale")};
 }
 
 EvalRequest eval_request(const std::filesystem::path& prediction,
                          const std::filesystem::path& ground_truth, const Config& config) {
   EvalRequest request;
   request.prediction = {prediction, kind_at(config, "eval.pred_kind"),
-                        positive_at(config, "eval.pred_scale")};
+                        scale_at(config, "eval.pred_scale")};
   request.ground_truth = {ground_truth, kind_at(config, "eval.gt_kind"),
-                          positive_at(config, "eval.gt_scale")};
+                          scale_at(config, "eval.gt_scale")};
   request.mask = config.string("eval.mask");
   request.options.align =
       depth_align_from_string(config.string("eval.align")).value_or(DepthAlign::kNone);

@@ -266,6 +266,28 @@ TEST_F(Program, TakesOwnDepthOfAnyKindAndScale) {
   EXPECT_NEAR(got.at<float>(20, 30), 2.0F * distance.values().at<float>(20, 30), 1e-4);
 }
 
+TEST_F(Program, BelievesASidecarUnlessToldOtherwise) {
+  const auto distance = room(128);
+  DepthFileInfo info;
+  info.scale = 0.002;
+  write_depth(folder_ / "own.png", distance, info);
+  write_scene("room.png");
+  const auto value_with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"depth", "room.png", "--depth", "own.png", "-o", "out.npy"});
+    const auto result = vergence(more);
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    return values_of(read_depth(folder_ / "out.npy")).at<float>(20, 30);
+  };
+  const float expected = distance.values().at<float>(20, 30);
+  EXPECT_NEAR(value_with({}), expected, 2e-3);
+  EXPECT_NEAR(value_with({"input.depth_scale=0.01"}), 5.0F * expected, 2e-2);
+  EXPECT_NEAR(value_with({"input.depth_scale=1"}), 500.0F * expected, 2.0);
+  fs::remove(folder_ / "own.png.toml");
+  EXPECT_NEAR(value_with({}), 0.5F * expected, 2e-3) << "millimetres";
+  const auto shown = vergence({"config"}).output;
+  EXPECT_THAT(shown, HasSubstr("depth_kind = \"distance\"\ndepth_scale = 1.0\n"));
+}
+
 TEST_F(Program, EvaluatesAsTableAndJson) {
   const auto truth = room(128);
   write_depth(folder_ / "gt.exr", truth, {});

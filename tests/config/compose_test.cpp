@@ -24,6 +24,21 @@ TEST(Compose, ShippedDefaults) {
   EXPECT_EQ(config.choice("preset"), "");
 }
 
+TEST(Compose, TellsWhatTheUserSet) {
+  EXPECT_FALSE(compose_shipped().set_by_user("input.depth_kind"));
+  EXPECT_FALSE(compose_shipped().set_by_user("no.such.key"));
+  const Config by_argument = compose_shipped({"input.depth_kind=distance"});
+  EXPECT_TRUE(by_argument.set_by_user("input.depth_kind")) << "though to the default";
+  EXPECT_FALSE(by_argument.set_by_user("input.depth_scale"));
+  EXPECT_TRUE(compose_shipped({"+my.key=1"}).set_by_user("my.key"));
+  Files files;
+  files.write("mine", "defaults = ['config', '_self_']\n[input]\ndepth_scale = 0.001\n");
+  EXPECT_TRUE(compose(files.request({}, "mine")).set_by_user("input.depth_scale"));
+  // What was printed before and is read again has not been set by anybody.
+  files.write("printed", compose_shipped().to_toml());
+  EXPECT_FALSE(compose(files.request({}, "printed")).set_by_user("input.depth_scale"));
+}
+
 TEST(Compose, EveryShippedOptionOfEveryGroupComposes) {
   for (const auto& group : groups()) {
     for (const auto& option : options(group)) {
