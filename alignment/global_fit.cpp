@@ -65,6 +65,10 @@ class Solver {
 
  private:
   // A view's unknowns are 2i (scale) and 2i + 1 (shift). Those without freedom get an identity row.
+  static Eigen::Index unknowns_of(const Observation& observation) {
+    return Eigen::Index{2} * observation.view;
+  }
+
   void solve() {
     const auto size = static_cast<Eigen::Index>(2 * views_.views.size());
     normal_ = MatrixXd::Zero(size, size);
@@ -89,11 +93,11 @@ class Solver {
       if (total <= 0.0) continue;
       for (std::size_t i = 0; i < group.size(); ++i) {
         const Eigen::Vector2d row = row_of(group[i]);
-        const Eigen::Index at = 2 * group[i].view;
+        const Eigen::Index at = unknowns_of(group[i]);
         normal_.block<2, 2>(at, at) += weight[i] * row * row.transpose();
         for (std::size_t j = 0; j < group.size(); ++j) {
           const Eigen::Vector2d other = row_of(group[j]);
-          normal_.block<2, 2>(at, 2 * group[j].view) -=
+          normal_.block<2, 2>(at, unknowns_of(group[j])) -=
               weight[i] * weight[j] / total * row * other.transpose();
         }
       }
@@ -106,15 +110,17 @@ class Solver {
   void push_up(std::span<const Observation> group, const double* weight, double total,
                VectorXd& scratch) {
     for (std::size_t i = 0; i < group.size(); ++i) {
-      scratch.segment<2>(2 * group[i].view) = weight[i] / total * row_of(group[i]);
+      scratch.segment<2>(unknowns_of(group[i])) = weight[i] / total * row_of(group[i]);
     }
     for (const auto& a : group) {
       for (const auto& b : group) {
-        normal_.block<2, 2>(2 * a.view, 2 * b.view) +=
-            total * scratch.segment<2>(2 * a.view) * scratch.segment<2>(2 * b.view).transpose();
+        const Eigen::Index at = unknowns_of(a);
+        const Eigen::Index other = unknowns_of(b);
+        normal_.block<2, 2>(at, other) +=
+            total * scratch.segment<2>(at) * scratch.segment<2>(other).transpose();
       }
     }
-    for (const auto& a : group) scratch.segment<2>(2 * a.view).setZero();
+    for (const auto& a : group) scratch.segment<2>(unknowns_of(a)).setZero();
   }
 
   // What is known before looking. A metric map is believed up to a few per cent. Relative maps are
@@ -361,6 +367,7 @@ std::vector<double> relative_residuals(const Observations& observations, std::si
     }
   }
   std::vector<double> medians;
+  medians.reserve(sizes.size());
   for (auto& size : sizes) {
     medians.push_back(size.empty() ? std::numeric_limits<double>::quiet_NaN()
                                    : quantile(std::move(size), 0.5));

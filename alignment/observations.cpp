@@ -174,7 +174,7 @@ Observations observe(const PreparedViews& views, int num_samples, const cv::Mat&
       result.all.resize(before);
       continue;
     }
-    result.directions.push_back(direction.cast<float>());
+    result.directions.emplace_back(direction.cast<float>());
     result.first.push_back(static_cast<int>(result.all.size()));
   }
   return result;

@@ -53,8 +53,7 @@ struct Observation {
 // Observations grouped by direction; directions seen by fewer than two views are left out.
 struct Observations {
   std::vector<Observation> all;
-  std::vector<int>
-      first;  // per direction, index of its first observation; one more entry at the end
+  std::vector<int> first;  // per direction, its first observation; one more entry at the end
   std::vector<Eigen::Vector3f> directions;
 
   [[nodiscard]] std::size_t num_directions() const { return directions.size(); }

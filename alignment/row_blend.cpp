@@ -118,7 +118,8 @@ class RowSampler {
       const float down = std::min(v[i], 1.0F - v[i]);
       const float border = 2.0F * std::min(across, down);
       if (!(border > 0.0F)) continue;
-      look_up(u[i], v[i], border, static_cast<std::size_t>(first + i), line);
+      look_up(u[i], v[i], border, static_cast<std::size_t>(first) + static_cast<std::size_t>(i),
+              line);
     }
   }
 
@@ -144,7 +145,7 @@ class RowSampler {
     line.value[x] = a + fy * (b - a);
     line.mean_weight[x] = view_.trust * confidence * smooth_step(border / kFeatherWidth) + 1e-12F;
 
-    line.edge_weight[x] = view_.trust * std::sqrt(border) + 1e-12F;
+    line.edge_weight[x] = view_.trust * smooth_step(border / kFeatherWidth) + 1e-12F;
   }
 
   const BlendView& view_;

@@ -28,9 +28,9 @@ struct BlendedRows {
 };
 
 // Blends over the whole sphere at width x height. The mean takes every view that sees a direction
-// almost alike, fading only near its border (averaging many views cancels their errors); the
-// gradients come from inside single views, weighted by the square root of the border distance: a
-// difference never spans two views, so no view's border leaves a step.
+// alike, fading only near its border: averaging many views cancels their errors. The gradients are
+// means, with the same fading, of differences taken inside single views: no view's border leaves a
+// step.
 [[nodiscard]] BlendedRows blend_rows(std::span<const BlendView> views, int width, int height,
                                      bool with_gradients);
 
