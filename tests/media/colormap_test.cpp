@@ -52,7 +52,7 @@ TEST(Colormap, PercentilesShutOutliersOut) {
 TEST(Colormap, MapsAreThoseOfOpenCvInRgb) {
   const ColormapOptions turbo{.low_percentile = 0, .high_percentile = 100};
   const cv::Mat rgb = colorize(RayDistance(ramp()), turbo);
-  const auto near = rgb.at<cv::Vec3b>(0, 0);  // dark red
+  const auto& near = rgb.at<cv::Vec3b>(0, 0);  // dark red
   EXPECT_GT(near[0], 100);
   EXPECT_LT(near[2], 30);
   EXPECT_EQ(colormap_from_string("viridis"), Colormap::kViridis);
