@@ -272,8 +272,7 @@ double share_of_sphere(const cv::Mat& mask, const SphereWindow& window) {
 }
 
 AlignmentReport make_report(const PreparedViews& prepared, const Observations& observations,
-                            const GlobalFit& fit, const std::vector<BlendView>& blend) {
-  static_cast<void>(blend);
+                            const GlobalFit& fit) {
   AlignmentReport report;
   std::vector<double> before;
   std::vector<double> after;
@@ -363,7 +362,7 @@ PanoramaDepth fuse_views(std::span<const ViewDepth> views, const SphereWindow& w
   FusedSphere sphere = fuse_sphere(blend, width, height, sky.mask, options.fusion);
 
   PanoramaDepth result;
-  result.report = make_report(prepared, observations, fit, blend);
+  result.report = make_report(prepared, observations, fit);
   result.relative = !prepared.metric;
   cv::Mat inverse = crop_sphere(sphere.compressed, window, cv::INTER_LINEAR);
   result.valid = crop_sphere(sphere.covered, window, cv::INTER_NEAREST);

@@ -45,6 +45,10 @@ class Solver {
         weights_(observations.all.size()),
         fused_(observations.num_directions()) {
     fit_.views.resize(views.views.size());
+    // A view that lies outside the picture has no say, nor in the gauge.
+    for (std::size_t i = 0; i < fit_.views.size(); ++i) {
+      if (views.views[i].normalised.empty()) fit_.views[i].weight = 0.0;
+    }
     for (std::size_t i = 0; i < weights_.size(); ++i) {
       weights_[i] = observations.all[i].confidence;
     }
@@ -203,7 +207,19 @@ class Solver {
       if (total > 0.0) values.push_back(fused_[k]);
     }
     have_fused_ = true;
-    fit_.median = std::max(quantile(values, 0.5), 1e-9);
+    fit_.median = std::max(values.empty() ? median_without_overlap() : quantile(values, 0.5), 1e-9);
+  }
+
+  // The middle of each view's own map: normalised maps have median 0 with a free shift and 1
+  // without.
+  [[nodiscard]] double median_without_overlap() const {
+    std::vector<double> middles;
+    for (std::size_t i = 0; i < fit_.views.size(); ++i) {
+      if (views_.views[i].normalised.empty()) continue;
+      middles.push_back(fit_.views[i].shift +
+                        (views_.views[i].free_shift ? 0.0 : fit_.views[i].scale));
+    }
+    return quantile(std::move(middles), 0.5);
   }
 
   // Fits residual variance = (a f)^2 + b^2 to robust variances in bins of the fused value, and the

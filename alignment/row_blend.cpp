@@ -145,7 +145,7 @@ class RowSampler {
     line.value[x] = a + fy * (b - a);
     line.mean_weight[x] = view_.trust * confidence * smooth_step(border / kFeatherWidth) + 1e-12F;
 
-    line.edge_weight[x] = view_.trust * std::sqrt(border) + 1e-12F;
+    line.edge_weight[x] = view_.trust * smooth_step(border / kFeatherWidth) + 1e-12F;
   }
 
   const BlendView& view_;

@@ -195,6 +195,47 @@ TEST(FuseViews, WhatNoViewSawIsInvalid) {
   EXPECT_LT(result.report.covered_share, 1.0);
 }
 
+TEST(FuseViews, OneViewAloneKeepsTheOrderOfItsDepths) {
+  const BoxRoom room;
+  const std::vector<projection::TangentView> one{views()[8]};
+  const auto result = fuse(simulate_disparity(room, one, {}));
+  EXPECT_LT(result.report.covered_share, 0.5);
+  const cv::Mat truth = room.panorama(kWindow);
+  double with = 0.0;
+  double against = 0.0;
+  for (int i = 0; i < 5000; ++i) {
+    const cv::Point a((i * 37) % 512, (i * 91) % 256);
+    const cv::Point b((i * 53) % 512, (i * 29) % 256);
+    const float da = result.distance.values().at<float>(a);
+    const float db = result.distance.values().at<float>(b);
+    if (!std::isfinite(da) || !std::isfinite(db)) continue;
+    const double product = (da - db) * (truth.at<float>(a) - truth.at<float>(b));
+    (product >= 0.0 ? with : against) += 1.0;
+  }
+  EXPECT_GT(with, 4.0 * against);
+}
+
+TEST(FuseViews, ViewsOutsideACropDoNotDisturbTheOthers) {
+  const BoxRoom room;
+  const SphereWindow crop{
+      .full_width = 512, .full_height = 256, .left = 156, .top = 58, .width = 200, .height = 140};
+  auto depths = simulate_disparity(room, views(), {});
+  for (auto& depth : depths) {
+    depth.valid = cv::Mat::zeros(depth.view.height, depth.view.width, CV_8UC1);
+    for (int y = 0; y < depth.view.height; ++y) {
+      for (int x = 0; x < depth.view.width; ++x) {
+        const auto pixel = projection::pixel_of(
+            crop, depth.view.world_from_view * projection::ray_at(depth.view, x + 0.5, y + 0.5));
+        if (pixel.x() < 0.0 || pixel.x() > 200.0 || pixel.y() < 0.0 || pixel.y() > 140.0) continue;
+        depth.valid.at<unsigned char>(y, x) = 255;
+      }
+    }
+  }
+  const auto result = fuse(depths, {}, crop);
+  EXPECT_LT(relative_error(result.distance.values(), room.panorama(crop)), 0.02);
+  EXPECT_GT(result.report.covered_share, 0.98);
+}
+
 TEST(FuseViews, MistakesAreErrors) {
   EXPECT_THROW(static_cast<void>(fuse({})), Error);
   const BoxRoom room;
