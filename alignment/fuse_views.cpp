@@ -8,6 +8,7 @@
 #include "alignment/sphere_poisson.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "core/statistics.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -237,12 +238,6 @@ std::vector<float> values_even_by_area(const cv::Mat& map, const cv::Mat& usable
   return values;
 }
 
-float quantile(std::vector<float>& values, double share) {
-  const auto index = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), values.begin() + index, values.end());
-  return values[static_cast<std::size_t>(index)];
-}
-
 // Puts sky far away. Towards `nearest`, where a skyline blurs into the sky, it joins what was
 // fused, so that twigs keep their place.
 void push_back_sky(cv::Mat& inverse, const cv::Mat& sky, float nearest, float far) {
@@ -379,13 +374,13 @@ PanoramaDepth fuse_views(std::span<const ViewDepth> views, const SphereWindow& w
   auto values = values_even_by_area(inverse, usable, window);
   if (!values.empty()) {
     if (result.relative) {
-      const double factor = 1.0 / (options.relative_median_m * quantile(values, 0.5));
+      const double factor = 1.0 / (options.relative_median_m * quantile_in_place(values, 0.5));
       inverse *= factor;
       for (auto& value : values) value *= static_cast<float>(factor);
       sky.nearest_inverse *= static_cast<float>(factor);
     }
     push_back_sky(inverse, result.sky, sky.nearest_inverse,
-                  quantile(values, 0.01) / static_cast<float>(options.sky.far_factor));
+                  quantile_in_place(values, 0.01) / static_cast<float>(options.sky.far_factor));
   }
   inverse.setTo(std::numeric_limits<float>::quiet_NaN(), result.valid == 0);
   result.inverse_distance = InverseDistance(inverse);

@@ -4,6 +4,7 @@
 #include "alignment/global_fit.hpp"
 
 #include "core/error.hpp"
+#include "core/statistics.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -26,13 +27,6 @@ constexpr double kShiftDeviation = 3.0;  // of a view's farthest value around 1,
 constexpr double kLeastTrust = 0.3;
 constexpr double kMostTrust = 4.0;
 constexpr double kRefusedWeight = 0.02;  // a refused view still fills what no other view sees
-
-double quantile(std::vector<double> values, double share) {
-  if (values.empty()) return 0.0;
-  const auto index = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), values.begin() + index, values.end());
-  return values[static_cast<std::size_t>(index)];
-}
 
 // What all rounds share: the current fit, the weights it implies and the fused value per direction.
 class Solver {

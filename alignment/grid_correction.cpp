@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "alignment/grid_correction.hpp"
 
+#include "core/statistics.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -92,10 +94,7 @@ std::vector<cv::Mat> fit_grids(const PreparedViews& views, const Observations& o
                        fitted(fit.views[static_cast<std::size_t>(observation.view)], observation)),
                    floor));
     }
-    std::vector<double> sorted = logs;
-    std::nth_element(sorted.begin(),
-                     sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2), sorted.end());
-    const double centre = sorted[sorted.size() / 2];
+    const double centre = median(logs);
     for (std::size_t i = 0; i < group.size(); ++i) {
       // Relative noise; robust against depth edges by a Cauchy weight.
       const double noise =

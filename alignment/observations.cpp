@@ -2,7 +2,7 @@
 #include "alignment/observations.hpp"
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "core/statistics.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -14,13 +14,6 @@ namespace vergence::alignment {
 namespace {
 
 using Eigen::Vector3d;
-
-// Value in the middle of the sorted finite values.
-double median_of(std::vector<float> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 std::vector<float> finite_values(const cv::Mat& map, const cv::Mat& valid) {
   std::vector<float> values;
@@ -87,20 +80,18 @@ PreparedView prepare(const ViewDepth& input, bool free_shift) {
   if (!input.valid.empty()) cv::resize(input.valid, valid, map.size(), 0, 0, cv::INTER_NEAREST);
   auto values = finite_values(map, valid);
   if (values.empty()) return result;  // nothing of this view is inside the picture
-  const double median = median_of(values);
-  const auto far = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 50);
-  std::nth_element(values.begin(), far, values.end());
-  const double far_value = *far;
-  for (auto& value : values) value = std::abs(value - static_cast<float>(median));
+  const double middle = quantile_in_place(values, 0.5);
+  const double far_value = quantile_in_place(values, 0.02);
+  for (auto& value : values) value = std::abs(value - static_cast<float>(middle));
   const double deviation = cv::mean(values)[0];
-  result.centre = free_shift ? median : 0.0;
-  result.spread = free_shift ? deviation : std::abs(median);
+  result.centre = free_shift ? middle : 0.0;
+  result.spread = free_shift ? deviation : std::abs(middle);
   if (!(result.spread > 1e-12)) result.spread = 1.0;
   result.far_value = (far_value - result.centre) / result.spread;
   for (int y = 0; y < map.rows; ++y) {
     for (int x = 0; x < map.cols; ++x) {
       const bool usable = std::isfinite(map.at<float>(y, x)) && valid.at<unsigned char>(y, x) != 0;
-      if (!usable) map.at<float>(y, x) = static_cast<float>(median);
+      if (!usable) map.at<float>(y, x) = static_cast<float>(middle);
       valid.at<unsigned char>(y, x) = usable ? 255 : 0;
     }
   }

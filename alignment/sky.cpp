@@ -2,6 +2,7 @@
 #include "alignment/sky.hpp"
 
 #include "core/angle.hpp"
+#include "core/statistics.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -54,13 +55,6 @@ cv::Mat roughness(const cv::Mat& brightness) {
   return variance;
 }
 
-float median_of(std::vector<float> values) {
-  if (values.empty()) return 0.0F;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 // What the picture as a whole looks like, for judging single pixels by.
 struct Scene {
   float ground_brightness;  // median below the horizon
@@ -80,7 +74,7 @@ Scene measure_scene(const cv::Mat& brightness, const cv::Mat& inverse, const cv:
       near.push_back(inverse.at<float>(y, x));
     }
   }
-  return {median_of(std::move(bright)), median_of(std::move(near))};
+  return {median(std::move(bright)), median(std::move(near))};
 }
 
 // Joins components that touch over the +-180 degree seam: fills `parent` with a union-find.
