@@ -75,10 +75,11 @@ TEST(Compose, PresetsChangeManyGroups) {
 }
 
 TEST(Compose, TypesFollowTheSchemaWhereNothingIsLost) {
-  const Config config = compose_shipped(
-      {"threads=\"10\"", "seed=4.0", "views.fov_deg=90", "mesh.normals=yes", "predictor.name=007"});
+  const Config config =
+      compose_shipped({"threads=\"10\"", "mesh.grid_width=4.0", "views.fov_deg=90",
+                       "mesh.normals=yes", "predictor.name=007"});
   EXPECT_EQ(config.integer("threads"), 10);
-  EXPECT_EQ(config.integer("seed"), 4);
+  EXPECT_EQ(config.integer("mesh.grid_width"), 4);
   EXPECT_DOUBLE_EQ(config.number("views.fov_deg"), 90.0);
   EXPECT_TRUE(config.boolean("mesh.normals"));
   EXPECT_EQ(config.string("predictor.name"), "007");
@@ -137,12 +138,12 @@ TEST(Compose, PersonalFolderIsSearchedLast) {
   const std::string before = std::getenv("XDG_CONFIG_HOME");
   vergence::test::TemporaryFolder folder;
   std::filesystem::create_directories(folder / "vergence/preset");
-  write_file(folder / "vergence/preset/mine.toml", "_package_ = \"_global_\"\nseed = 7\n");
+  write_file(folder / "vergence/preset/mine.toml", "_package_ = \"_global_\"\nthreads = 7\n");
   ASSERT_EQ(::setenv("XDG_CONFIG_HOME", folder.path().c_str(), 1), 0);
-  EXPECT_EQ(compose_shipped({"+preset=mine"}).integer("seed"), 7);
+  EXPECT_EQ(compose_shipped({"+preset=mine"}).integer("threads"), 7);
   Files files;
-  files.write("preset/mine", "_package_ = \"_global_\"\nseed = 8\n");
-  EXPECT_EQ(compose(files.request({"+preset=mine"})).integer("seed"), 8);
+  files.write("preset/mine", "_package_ = \"_global_\"\nthreads = 8\n");
+  EXPECT_EQ(compose(files.request({"+preset=mine"})).integer("threads"), 8);
   ASSERT_EQ(::setenv("XDG_CONFIG_HOME", before.c_str(), 1), 0);
 }
 

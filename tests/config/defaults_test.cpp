@@ -122,9 +122,9 @@ TEST_F(DefaultsList, AMandatoryChoiceMustBeMade) {
 }
 
 TEST_F(DefaultsList, PrimaryFileMayBuildOnTheShippedOne) {
-  files_.write("main", "defaults = ['config']\nseed = 3\n");
+  files_.write("main", "defaults = ['config']\nthreads = 3\n");
   const Config config = compose(files_.request({"mesh=quest"}, "main"));
-  EXPECT_EQ(config.integer("seed"), 3);
+  EXPECT_EQ(config.integer("threads"), 3);
   EXPECT_EQ(config.choice("mesh"), "quest");
 }
 

@@ -66,7 +66,7 @@ class Generator {
                                                           "predictor",
                                                           "preset",
                                                           "device",
-                                                          "seed",
+                                                          "threads",
                                                           "mesh.texture",
                                                           "a",
                                                           "a.b",
@@ -115,9 +115,9 @@ class Generator {
                                                              "${env:NO,3}",
                                                              "${select:a,4}",
                                                              "${mesh.texture}",
-                                                             "x${seed}y",
+                                                             "x${threads}y",
                                                              "???",
-                                                             "\\\\${seed}",
+                                                             "\\\\${threads}",
                                                              "keep",
                                                              "2026-01-01",
                                                              "C:\\x",
@@ -201,7 +201,7 @@ TEST(Fuzz, Files) {
   for (std::size_t i = 0; i < texts.size(); ++i) {
     texts.at(i) = read_file(shipped / (std::string(kFiles.at(i)) + ".toml"));
   }
-  texts[3] += "\"+x\" = '${..seed}'\n\"+l\" = [1, { a = '${env:NO,1}' }]\n";
+  texts[3] += "\"+x\" = '${..threads}'\n\"+l\" = [1, { a = '${env:NO,1}' }]\n";
   int composed = 0;
   for (int i = 0; i < 6'000; ++i) {
     const std::size_t which = generator.below(texts.size());

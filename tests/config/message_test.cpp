@@ -14,7 +14,7 @@ using ::testing::StartsWith;
 TEST(Message, AllMistakesComeAtOnce) {
   const auto messages =
       mistakes({"mesh.grid_widht=5", "views.count=11", "mesh.edges=kep", "mesh=mobil", "x=[1",
-                "threads=-1", "fusion.screening=0", "seed=many"});
+                "threads=-1", "fusion.screening=0", "mesh.target_triangles=many"});
   EXPECT_THAT(
       messages,
       ::testing::UnorderedElementsAre(
@@ -32,12 +32,13 @@ TEST(Message, AllMistakesComeAtOnce) {
           "mean 'keep'?",
           "'threads=-1': expected an integer in [0, 1024], got -1",
           "'fusion.screening=0': expected a number above 0 1/rad^2, got 0",
-          "'seed=many': expected an integer of at least 0, got the string \"many\""));
+          "'mesh.target_triangles=many': expected an integer of at least 0, got the string "
+          "\"many\""));
 }
 
 TEST(Message, ErrorIsOfUsageAndJoinsItsLines) {
   try {
-    static_cast<void>(compose_shipped({"threads=-1", "seed=x"}));
+    static_cast<void>(compose_shipped({"threads=-1", "mesh.grid_width=x"}));
     FAIL();
   } catch (const ConfigError& error) {
     EXPECT_EQ(error.code(), ErrorCode::kUsage);

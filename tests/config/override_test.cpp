@@ -94,13 +94,15 @@ TEST(Override, ReachesIntoListsByIndex) {
 
 TEST(Override, AddsOnlyWhatIsNew) {
   EXPECT_EQ(compose_text("", {"+a.b.c=1"}).integer("a.b.c"), 1);
-  EXPECT_THAT(mistakes({"+seed=1"}),
-              ElementsAre("'+seed=1': the key 'seed' exists already (" + shipped_origin("seed") +
-                          ")\n  to change it write "
-                          "'seed=1', to set it in any case '++seed=1'"));
-  EXPECT_EQ(compose_shipped({"++seed=1"}).integer("seed"), 1);
-  EXPECT_EQ(compose_shipped({"++my.seed=1"}).integer("my.seed"), 1);
-  EXPECT_THAT(mistakes({"+seed.b=1"}), ElementsAre("'+seed.b=1': 'seed' is 0 and has no 'b'"));
+  EXPECT_THAT(
+      mistakes({"+threads=1"}),
+      ElementsAre("'+threads=1': the key 'threads' exists already (" + shipped_origin("threads") +
+                  ")\n  to change it write "
+                  "'threads=1', to set it in any case '++threads=1'"));
+  EXPECT_EQ(compose_shipped({"++threads=1"}).integer("threads"), 1);
+  EXPECT_EQ(compose_shipped({"++my.threads=1"}).integer("my.threads"), 1);
+  EXPECT_THAT(mistakes({"+threads.b=1"}),
+              ElementsAre("'+threads.b=1': 'threads' is 0 and has no 'b'"));
 }
 
 TEST(Override, Deletes) {
@@ -119,7 +121,7 @@ TEST(Override, NullTakesAKeyAwayUnlessItIsNeeded) {
 }
 
 TEST(Override, LaterOnesWin) {
-  EXPECT_EQ(compose_shipped({"seed=1", "seed=2"}).integer("seed"), 2);
+  EXPECT_EQ(compose_shipped({"threads=1", "threads=2"}).integer("threads"), 2);
 }
 
 TEST(Override, SpellingIsKeptWhereTheKeyHoldsText) {
@@ -129,14 +131,15 @@ TEST(Override, SpellingIsKeptWhereTheKeyHoldsText) {
 }
 
 TEST(Override, SweepsAreToldApartAndRefused) {
-  EXPECT_THAT(mistakes({"seed=1,2"}),
-              ElementsAre("'seed=1,2' gives several values, and a job takes one\n  for a list "
-                          "write 'seed=[1,2]', for a text with a comma 'seed=\"1,2\"'"));
-  EXPECT_THAT(mistakes({"seed=range(3)", "mesh=glob(*)", "seed=[1],[2]", "mesh=quest,mobile"}),
-              ElementsAre("'seed=range(3)' gives several values, and a job takes one",
-                          "'mesh=glob(*)' gives several values, and a job takes one",
-                          HasSubstr("'seed=[1],[2]' gives several values"),
-                          HasSubstr("'mesh=quest,mobile' gives several values")));
+  EXPECT_THAT(mistakes({"threads=1,2"}),
+              ElementsAre("'threads=1,2' gives several values, and a job takes one\n  for a list "
+                          "write 'threads=[1,2]', for a text with a comma 'threads=\"1,2\"'"));
+  EXPECT_THAT(
+      mistakes({"threads=range(3)", "mesh=glob(*)", "threads=[1],[2]", "mesh=quest,mobile"}),
+      ElementsAre("'threads=range(3)' gives several values, and a job takes one",
+                  "'mesh=glob(*)' gives several values, and a job takes one",
+                  HasSubstr("'threads=[1],[2]' gives several values"),
+                  HasSubstr("'mesh=quest,mobile' gives several values")));
 }
 
 struct SyntaxCase {
@@ -169,7 +172,7 @@ INSTANTIATE_TEST_SUITE_P(
                    "cannot read 'a=shuffle(1)': unexpected '(' (the functions are choice, range, "
                    "glob, int, float, str and bool)\n    a=shuffle(1)\n             ^\n  if the "
                    "value is a text, write it in quotes: 'a=\"shuffle(1)\"'"},
-        SyntaxCase{"seed", "cannot read 'seed': expected KEY=VALUE"},
+        SyntaxCase{"threads", "cannot read 'threads': expected KEY=VALUE"},
         SyntaxCase{"", "cannot read '': expected KEY=VALUE"},
         SyntaxCase{"a b=1",
                    "cannot read 'a b=1': 'a b' is not a key\n  a key is names with dots between "

@@ -65,10 +65,10 @@ TEST(Schema, UnitsInNamesAreThoseOfTheRules) {
 TEST(Schema, RangesIncludeTheirEnds) {
   EXPECT_TRUE(mistakes({"views.fov_deg=60", "mesh.texture.quality=100"}).empty());
   EXPECT_TRUE(mistakes({"mesh.splats.opacity=1"}).empty());
-  for (const char* wrong :
-       {"views.fov_deg=59.99", "views.fov_deg=nan", "views.fov_deg=inf", "mesh.texture.quality=101",
-        "mesh.splats.opacity=0", "seed=-1", "seed=1.5", "seed=1e300", "seed=99999999999999999999",
-        "seed=true", "mesh.normals=1", "device=[cpu]", "threads=''"}) {
+  for (const char* wrong : {"views.fov_deg=59.99", "views.fov_deg=nan", "views.fov_deg=inf",
+                            "mesh.texture.quality=101", "mesh.splats.opacity=0", "threads=-1",
+                            "threads=1.5", "threads=1e300", "threads=99999999999999999999",
+                            "threads=true", "mesh.normals=1", "device=[cpu]", "threads=''"}) {
     EXPECT_EQ(mistakes({wrong}).size(), 1U) << wrong;
   }
 }
