@@ -85,16 +85,6 @@ void check_names(const std::vector<BatchItem>& items) {
   }
 }
 
-// The same error about the place that the user knows.
-Error with_place(const Error& error, const std::string& hidden, const std::string& shown) {
-  std::string text = error.what();
-  for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at)) {
-    text.replace(at, hidden.size(), shown);
-    at += shown.size();
-  }
-  return {error.code(), text};
-}
-
 // A scratch folder for what a device cannot hold.
 class ScratchFolder {
  public:
@@ -192,6 +182,15 @@ std::vector<BatchItem> plan_batch(std::span<const std::string> arguments, const 
   if (into_folder && !is_folder) make_folder(output);
   if (!output.empty()) check_writable(items.front().output);
   return items;
+}
+
+Error with_place(const Error& error, const std::string& hidden, const std::string& shown) {
+  std::string text = error.what();
+  for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at)) {
+    text.replace(at, hidden.size(), shown);
+    at += shown.size();
+  }
+  return {error.code(), text};
 }
 
 std::vector<fs::path> write_together(const fs::path& path, std::string_view device_extension,

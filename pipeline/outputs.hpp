@@ -2,6 +2,8 @@
 // Which input becomes which file, checked before any work begins; and files that appear together.
 #pragma once
 
+#include "core/error.hpp"
+
 #include <filesystem>
 #include <functional>
 #include <span>
@@ -43,6 +45,10 @@ struct BatchItem {
 
 // Throws Error where `path` could not be written now; leaves nothing behind.
 void check_writable(const std::filesystem::path& path);
+
+// `error` with every `hidden` in its text replaced by `shown`: about the place that the user knows.
+[[nodiscard]] Error with_place(const Error& error, const std::string& hidden,
+                               const std::string& shown);
 
 // Calls write(PATH) with a name like `path` in a hidden folder beside it; when all that it wrote
 // there is whole, moves it beside `path`, `path` itself last. Into a device goes only the file of

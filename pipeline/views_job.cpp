@@ -5,6 +5,7 @@
 #include "core/interrupt.hpp"
 #include "core/output_file.hpp"
 #include "media/picture.hpp"
+#include "pipeline/outputs.hpp"
 #include "pipeline/views_file.hpp"
 #include "projection/resample.hpp"
 
@@ -36,6 +37,18 @@ std::vector<fs::path> stale_views(const fs::path& folder, const ViewsFile& now) 
   return stale;
 }
 
+void render_into(const fs::path& folder, const Source& source, const ViewsFile& list,
+                 Progress& progress) {
+  const projection::PanoramaSampler sampler(source.rgb, source.window);
+  progress.begin("writing views", "views", static_cast<std::int64_t>(list.views.size()));
+  for (const auto& view : list.views) {
+    throw_if_interrupted();
+    write_picture(folder / (view.name + ".png"), sampler.render(view).picture);
+    progress.advance();
+  }
+  write_file(folder / kListName, to_json(list));
+}
+
 }  // namespace
 
 void check_views_folder(const fs::path& folder) {
@@ -61,18 +74,15 @@ std::vector<fs::path> write_views(const Source& source, const fs::path& folder,
                        choose_views(options, 0)};
   const auto stale = stale_views(folder, list);
   OutputFolder stage(folder);
-  const projection::PanoramaSampler sampler(source.rgb, source.window);
-  std::vector<fs::path> written{folder / kListName};
-  progress.begin("writing views", "views", static_cast<std::int64_t>(list.views.size()));
-  for (const auto& view : list.views) {
-    throw_if_interrupted();
-    write_picture(stage.path() / (view.name + ".png"), sampler.render(view).picture);
-    written.push_back(folder / (view.name + ".png"));
-    progress.advance();
+  try {
+    render_into(stage.path(), source, list, progress);
+  } catch (const Error& error) {
+    throw with_place(error, stage.path().string() + "/", (folder / "").string());
   }
-  write_file(stage.path() / kListName, to_json(list));
   throw_if_interrupted();
   stage.commit(kListName);
+  std::vector<fs::path> written{folder / kListName};
+  for (const auto& view : list.views) written.push_back(folder / (view.name + ".png"));
   for (const auto& path : stale) {
     std::error_code ignored;
     fs::remove(path, ignored);
