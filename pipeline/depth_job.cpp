@@ -269,6 +269,15 @@ bool is_depth_file(const std::filesystem::path& path) {
          std::filesystem::exists(sidecar_path(path));
 }
 
+void warn_of_other_shape(const std::filesystem::path& path, cv::Size size,
+                         const std::filesystem::path& other_path, cv::Size other_size) {
+  const double ratio = static_cast<double>(size.width) * other_size.height /
+                       (static_cast<double>(size.height) * other_size.width);
+  if (std::abs(std::log(ratio)) < 0.03) return;
+  spdlog::warn("'{}' is {}x{} and '{}' {}x{}: it is stretched to the same edges", path.string(),
+               size.width, size.height, other_path.string(), other_size.width, other_size.height);
+}
+
 std::vector<TangentView> choose_views(const ViewOptions& options, int preferred_size_px) {
   if (!options.list.empty()) return read_views_json(options.list).views;
   int size = options.size_px;
@@ -286,6 +295,9 @@ DepthResult use_own_depth(const OwnDepth& own, const Source& source,
                           const SourceOptions& source_options, const DepthOptions& options) {
   const auto depth = read_own(own);
   const cv::Size size = values_of(depth).size();
+  const auto& shown = source.original_window;
+  warn_of_other_shape(own.path, size, source.path,
+                      source.panorama ? cv::Size(shown.width, shown.height) : source.rgb.size());
   DepthResult result;
   result.panorama = source.panorama;
   if (source.panorama) {

@@ -63,6 +63,12 @@ struct DepthResult {
 // sidecar.
 [[nodiscard]] bool is_depth_file(const std::filesystem::path& path);
 
+// Warns where two maps of one picture differ in shape by more than rounding: the first is stretched
+// to the edges of the second, which is right for a network's square output and wrong for a map of
+// something else.
+void warn_of_other_shape(const std::filesystem::path& path, cv::Size size,
+                         const std::filesystem::path& other_path, cv::Size other_size);
+
 // The views of a panorama: those of options.list, else a covering set of the given or the network's
 // size.
 [[nodiscard]] std::vector<projection::TangentView> choose_views(const ViewOptions& options,

@@ -5,12 +5,16 @@
 #include "core/parallel.hpp"
 #include "core/text.hpp"
 #include "media/depth_file.hpp"
+#include "pipeline/views_file.hpp"
 #include "predictors/predictor_factory.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <string>
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 namespace vergence::pipeline {
 namespace {
@@ -54,9 +58,36 @@ RunOptions run_options(const Config& config) {
   return {.device = config.string("device"), .threads = integer(config, "threads")};
 }
 
+constexpr double kSameView = 1e-4;  // radians
+
+bool same_views(const std::vector<projection::TangentView>& a,
+                const std::vector<projection::TangentView>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& one, const auto& other) {
+    return one.name == other.name &&
+           std::abs(one.fov_x.value() - other.fov_x.value()) < kSameView &&
+           std::abs(one.fov_y.value() - other.fov_y.value()) < kSameView &&
+           (one.world_from_view - other.world_from_view).norm() < kSameView;
+  });
+}
+
+// Maps of other views than the job's have the same names and would land in wrong places.
+void warn_of_other_views(const std::filesystem::path& folder, const ViewOptions& views) {
+  const auto list = folder / "views.json";
+  std::error_code ignored;
+  if (!views.list.empty() || !std::filesystem::exists(list, ignored)) return;
+  try {
+    if (same_views(read_views_json(list).views, choose_views(views, 0))) return;
+  } catch (const Error&) {
+    return;  // not ours
+  }
+  spdlog::warn("'{}' lists other views than this job has; give predictor.views={} to use them",
+               list.string(), list.string());
+}
+
 std::unique_ptr<DepthPredictor> make_files_predictor(const Config& config) {
   FilesOptions options;
   options.folder = config.string("predictor.path");
+  warn_of_other_views(options.folder, depth_options(config).views);
   options.kind = depth_kind_from_string(config.string("predictor.kind")).value();
   options.metric = config.boolean("predictor.metric");
   options.read = [](const std::filesystem::path& path, DepthKind kind) {

@@ -205,6 +205,11 @@ TEST_F(Program, ViewsGoOutAndComeBackAsDepth) {
   EXPECT_TRUE(info->metric);
   EXPECT_NEAR(*info->min, 2.0, 0.02);
   EXPECT_NEAR(*info->max, 2.0, 0.02);
+  auto other_views = from_files;
+  other_views.insert(other_views.end(), {"predictor.views=", "views.fov_deg=90"});
+  EXPECT_THAT(vergence(other_views).errors,
+              HasSubstr("warning: 'views/views.json' lists other views than this job has; give "
+                        "predictor.views=views/views.json to use them\n"));
   fs::remove(folder_ / "views/view_07.npy");
   const auto missing = vergence(from_files);
   EXPECT_EQ(missing.exit_code, 1);
@@ -308,6 +313,26 @@ TEST_F(Program, EvaluatesAsTableAndJson) {
   EXPECT_EQ(run({"--align", "best"}).exit_code, 2);
   EXPECT_EQ(vergence({"eval", "--pred", "p.pfm"}).errors,
             "error: 'eval' needs a prediction and a ground truth; give --pred P --gt G\n");
+}
+
+TEST_F(Program, TellsOfMapsAndMasksOfAnotherShape) {
+  const auto truth = room(128);
+  write_depth(folder_ / "gt.exr", truth, {});
+  write_depth(folder_ / "square.npy", RayDistance(cv::Mat(64, 64, CV_32FC1, cv::Scalar(2.0))), {});
+  const auto result = vergence({"eval", "--pred", "square.npy", "--gt", "gt.exr"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.errors,
+            "warning: 'square.npy' is 64x64 and 'gt.exr' 128x64: it is stretched to the same "
+            "edges\n");
+  write_scene("room.png");
+  const auto mesh = vergence({"mesh", "room.png", "--depth", "square.npy", "-o", "out.ply"});
+  EXPECT_THAT(mesh.errors, HasSubstr("warning: 'square.npy' is 64x64 and 'room.png' 128x64"));
+  write_picture(folder_ / "mask.png", scene(64, 32));
+  const auto mask = vergence({"eval", "--pred", "gt.exr", "--gt", "gt.exr", "--mask", "mask.png"});
+  EXPECT_EQ(mask.exit_code, 2);
+  EXPECT_EQ(mask.errors,
+            "error: the mask 'mask.png' is 64x32 pixels, but 'gt.exr' is 128x64; give a mask of "
+            "the ground truth's size\n");
 }
 
 }  // namespace
