@@ -111,6 +111,8 @@ void fix_scale(alignment::PanoramaDepth& depth, const SphereWindow& window,
 
 DepthResult estimate_panorama(const Source& source, DepthPredictor& predictor,
                               const DepthOptions& options, Progress& progress) {
+  auto fusion = options.panorama;
+  if (!options.sky_mask.empty()) fusion.sky.mask = read_mask(options.sky_mask);
   const auto& info = predictor.info();
   const auto views = choose_views(options.views, info.preferred_size_px);
   auto rendered = render_views(source, views, progress);
@@ -122,8 +124,6 @@ DepthResult estimate_panorama(const Source& source, DepthPredictor& predictor,
   }
   rendered = {};
   const auto window = depth_window(source, options.width_px);
-  auto fusion = options.panorama;
-  if (!options.sky_mask.empty()) fusion.sky.mask = read_mask(options.sky_mask);
   auto fused = alignment::fuse_views(depths, window, source.rgb, fusion, progress);
   fix_scale(fused, window, options);
   if (options.nadir.value() > 0.0) alignment::patch_nadir(fused, window, options.nadir);
@@ -196,8 +196,28 @@ void separate_sky(DepthResult& result, double far_factor) {
   values.setTo(far > 0.0 ? far * far_factor : 1.0, result.sky);
 }
 
+const DataTree::Table* table_in(const DataTree::Table& table, std::string_view key) {
+  for (const auto& entry : table) {
+    if (entry.key == key) return std::get_if<DataTree::Table>(&entry.value.value);
+  }
+  return nullptr;
+}
+
 AnyDepth read_own(const OwnDepth& own) {
   return read_depth(own.path, {.kind = own.kind, .scale = own.scale});
+}
+
+// Sky that pipeline/depth_output.cpp noted keeps its place.
+bool find_noted_sky(DepthResult& result, const DepthFileInfo& info, const OwnDepth& own) {
+  if (own.kind || own.scale) return false;
+  const auto* sky = table_in(info.report, "sky");
+  if (sky == nullptr || sky->empty()) return false;
+  const auto* distance = std::get_if<double>(&sky->front().value.value);
+  if (distance == nullptr || !(*distance > 0.0)) return false;
+  const bool in_steps = own.path.extension() == ".png" || own.path.extension() == ".PNG";
+  const double slack = in_steps ? 0.51 * info.scale.value_or(0.0) : 1e-6 * *distance;
+  cv::inRange(result.distance.values(), *distance - slack, *distance + slack, result.sky);
+  return true;
 }
 
 // What the kind leaves open, and what all own depth has in common.
@@ -213,7 +233,9 @@ void finish_own(DepthResult& result, DepthKind kind, const OwnDepth& own,
                  own.path.string(), to_string(kind), options.panorama.relative_median_m);
     set_median(result.distance, options.panorama.relative_median_m);
   }
-  separate_sky(result, options.panorama.sky.far_factor);
+  if (!sidecar || !find_noted_sky(result, *sidecar, own)) {
+    separate_sky(result, options.panorama.sky.far_factor);
+  }
   if (options.factor != 1.0) result.distance.values() *= options.factor;
 }
 
@@ -246,17 +268,15 @@ std::optional<int> whole_number(const DataTree::Table& table, std::string_view k
 
 // The part of the sphere that a depth file of ours shows, as pipeline/depth_output.cpp noted it.
 std::optional<SphereWindow> noted_window(const DepthFileInfo& info, cv::Size size) {
-  for (const auto& entry : info.report) {
-    const auto* crop = std::get_if<DataTree::Table>(&entry.value.value);
-    if (entry.key != "crop" || crop == nullptr) continue;
-    const auto full_width = whole_number(*crop, "full_width");
-    const auto full_height = whole_number(*crop, "full_height");
-    const auto left = whole_number(*crop, "left");
-    const auto top = whole_number(*crop, "top");
-    if (full_width && full_height && left && top && *full_width >= size.width &&
-        *top + size.height <= *full_height) {
-      return SphereWindow{*full_width, *full_height, *left, *top, size.width, size.height};
-    }
+  const auto* crop = table_in(info.report, "crop");
+  if (crop == nullptr) return std::nullopt;
+  const auto full_width = whole_number(*crop, "full_width");
+  const auto full_height = whole_number(*crop, "full_height");
+  const auto left = whole_number(*crop, "left");
+  const auto top = whole_number(*crop, "top");
+  if (full_width && full_height && left && top && *full_width >= size.width &&
+      *top + size.height <= *full_height) {
+    return SphereWindow{*full_width, *full_height, *left, *top, size.width, size.height};
   }
   return std::nullopt;
 }

@@ -5,8 +5,19 @@
 #include "media/picture.hpp"
 #include "pipeline/outputs.hpp"
 
+#include <optional>
+
 namespace vergence::pipeline {
 namespace {
+
+// The one distance at which all sky stands, if there is any.
+std::optional<double> sky_distance(const DepthResult& result) {
+  if (result.sky.empty() || cv::countNonZero(result.sky) == 0) return std::nullopt;
+  double nearest = 0.0;
+  double farthest = 0.0;
+  cv::minMaxLoc(result.distance.values(), &nearest, &farthest, nullptr, nullptr, result.sky);
+  return nearest == farthest ? std::optional(farthest) : std::nullopt;
+}
 
 DepthFileInfo info_of(const DepthResult& result, const std::string& source) {
   DepthFileInfo info;
@@ -27,6 +38,9 @@ DepthFileInfo info_of(const DepthResult& result, const std::string& source) {
                                                    {"full_height", window.full_height},
                                                    {"left", window.left},
                                                    {"top", window.top}}});
+  }
+  if (const auto distance = sky_distance(result)) {
+    info.report.push_back({"sky", DataTree::Table{{"distance", *distance}}});
   }
   return info;
 }

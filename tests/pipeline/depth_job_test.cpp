@@ -249,6 +249,26 @@ TEST_F(OwnDepthTest, ComesBackFromItsFile) {
   }
 }
 
+TEST_F(OwnDepthTest, RemembersTheSky) {
+  DepthResult result;
+  result.panorama = true;
+  result.window = SphereWindow::whole(64, 32);
+  result.distance = room(result.window);
+  result.sky = cv::Mat::zeros(32, 64, CV_8UC1);
+  result.sky.rowRange(0, 8).setTo(255);
+  result.distance.values().setTo(31.41F, result.sky);
+  result.distance.values().at<float>(20, 20) = 32.0F;  // ground beyond it is no sky
+  for (const char* name : {"a.exr", "a.pfm", "a.npy", "a.png"}) {
+    write_depth_result(folder_ / name, result, "room.jpg", {});
+    const auto again = use_lone_depth({folder_ / name, std::nullopt, std::nullopt}, {}, {});
+    EXPECT_EQ(cv::countNonZero(again.sky != result.sky), 0) << name;
+    EXPECT_TRUE(test::maps_near(again.distance.values(), result.distance.values(), {1e-3, 1e-3}))
+        << name;
+  }
+  const auto told = use_lone_depth({folder_ / "a.npy", std::nullopt, 2.0}, {}, {});
+  EXPECT_EQ(cv::countNonZero(told.sky), 0) << "the user says that the numbers mean another thing";
+}
+
 TEST_F(OwnDepthTest, RemembersWhichPartOfTheSphereItShows) {
   DepthResult result;
   result.panorama = true;
