@@ -153,6 +153,13 @@ DepthOutputOptions depth_output_options(const Config& config) {
       colormap_from_string(config.string("output.preview_colormap")).value_or(Colormap::kTurbo);
   options.colors.low_percentile = config.number("output.preview_percentile_low");
   options.colors.high_percentile = config.number("output.preview_percentile_high");
+  if (!(options.colors.low_percentile < options.colors.high_percentile)) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("'output.preview_percentile_low' is {}, not below "
+                            "'output.preview_percentile_high', {}",
+                            options.colors.low_percentile, options.colors.high_percentile))
+        .hint("give a lower share below the first colour than below the last");
+  }
   return options;
 }
 

@@ -315,6 +315,14 @@ TEST_F(Program, EvaluatesAsTableAndJson) {
             "error: 'eval' needs a prediction and a ground truth; give --pred P --gt G\n");
 }
 
+TEST_F(Program, RefusesAPreviewUpsideDown) {
+  write_scene("room.png");
+  const auto result = vergence({"depth", "room.png", "output.preview_percentile_low=99"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.errors, HasSubstr("'output.preview_percentile_low' is 99, not below "
+                                       "'output.preview_percentile_high', 98;"));
+}
+
 TEST_F(Program, TellsOfMapsAndMasksOfAnotherShape) {
   const auto truth = room(128);
   write_depth(folder_ / "gt.exr", truth, {});
