@@ -10,13 +10,14 @@
 namespace vergence::pipeline {
 namespace {
 
-// The one distance at which all sky stands, if there is any.
+// The distance at which most of the sky stands, if there is any; a skyline that blurs into it
+// stands nearer.
 std::optional<double> sky_distance(const DepthResult& result) {
   if (result.sky.empty() || cv::countNonZero(result.sky) == 0) return std::nullopt;
-  double nearest = 0.0;
   double farthest = 0.0;
-  cv::minMaxLoc(result.distance.values(), &nearest, &farthest, nullptr, nullptr, result.sky);
-  return nearest == farthest ? std::optional(farthest) : std::nullopt;
+  cv::minMaxLoc(result.distance.values(), nullptr, &farthest, nullptr, nullptr, result.sky);
+  const int there = cv::countNonZero((result.distance.values() == farthest) & result.sky);
+  return 2 * there > cv::countNonZero(result.sky) ? std::optional(farthest) : std::nullopt;
 }
 
 DepthFileInfo info_of(const DepthResult& result, const std::string& source) {

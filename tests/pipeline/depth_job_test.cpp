@@ -257,11 +257,13 @@ TEST_F(OwnDepthTest, RemembersTheSky) {
   result.sky = cv::Mat::zeros(32, 64, CV_8UC1);
   result.sky.rowRange(0, 8).setTo(255);
   result.distance.values().setTo(31.41F, result.sky);
+  result.distance.values().at<float>(7, 7) = 20.0F;
   result.distance.values().at<float>(20, 20) = 32.0F;  // ground beyond it is no sky
   for (const char* name : {"a.exr", "a.pfm", "a.npy", "a.png"}) {
     write_depth_result(folder_ / name, result, "room.jpg", {});
     const auto again = use_lone_depth({folder_ / name, std::nullopt, std::nullopt}, {}, {});
-    EXPECT_EQ(cv::countNonZero(again.sky != result.sky), 0) << name;
+    EXPECT_EQ(cv::countNonZero(again.sky != result.sky), 1) << name;
+    EXPECT_EQ(again.sky.at<std::uint8_t>(7, 7), 0) << "a skyline before the sky";
     EXPECT_TRUE(test::maps_near(again.distance.values(), result.distance.values(), {1e-3, 1e-3}))
         << name;
   }
