@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Depth quantities. Each meaning is a type of its own around a CV_32FC1 matrix [height, width] in
 // which NaN marks an invalid pixel; only named functions turn one into another, so that mixing two
-// meanings up does not compile.
+// meanings up does not compile. The types, with their words in configuration and sidecars:
 //
-// | type              | kind                | meaning |
-// |-------------------|---------------------|-------------------------------------------------------------|
-// | Disparity         | disparity           | a network's relative inverse planar depth: affine, no
-// unit, larger = nearer | | LogDisparity      | log_disparity       | natural logarithm of such a
-// disparity                       | | InverseDistance   | inverse_distance    | 1 / ray distance,
-// 1/m, or up to one scale                   | | RayDistance       | distance            | metres
-// along the ray, or up to one scale                    | | PlanarDepth       | planar_depth |
-// metres along the view axis                                  | | PlanarDepthAffine |
-// planar_depth_affine | planar depth up to scale and shift                          | |
-// PixelDisparity    | disparity_px        | left-to-right shift of a stereo pair, pixels of its
-// picture |
+// - Disparity (disparity): a network's relative inverse planar depth; affine, larger = nearer.
+// - LogDisparity (log_disparity): natural logarithm of such a disparity.
+// - InverseDistance (inverse_distance): 1 / ray distance, 1/m, or up to one scale.
+// - RayDistance (distance): metres along the ray, or up to one scale.
+// - PlanarDepth (planar_depth): metres along the view axis.
+// - PlanarDepthAffine (planar_depth_affine): planar depth up to scale and shift.
+// - PixelDisparity (disparity_px): left-to-right shift of a stereo pair, pixels of its picture.
 #pragma once
 
 #include <optional>

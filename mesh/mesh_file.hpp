@@ -22,14 +22,11 @@ struct MeshFileOptions {
 // Writes a mesh in the format of the path's extension (any case); `texture` may be null. The
 // picture's orientation is the same in all of them. Returns the paths written, `path` first.
 //
-// | extension | by        | picture                       | notes |
-// |-----------|-----------|-------------------------------|---------------------------------------------|
-// | .glb      | Assimp    | embedded                      | double-sided, unlit, rough, not
-// metallic    | | .gltf     | Assimp    | inside, NAME.bin beside       | the same | | .fbx      |
-// Assimp    | embedded                      | repaired (mesh/fbx_repair.hpp), 1 unit = 1 m| | .obj
-// | own       | NAME.mtl and NAME.jpg beside  | v runs up, as the format wants it           | |
-// .ply      | own       | NAME.jpg beside               | binary; s, t with t up, comment
-// TextureFile |
+// - .glb: by Assimp; picture embedded; double-sided, unlit, rough, not metallic.
+// - .gltf: by Assimp; the same, with the picture inside and NAME.bin beside.
+// - .fbx: by Assimp, then repaired (mesh/fbx_repair.hpp); picture embedded; 1 unit = 1 m.
+// - .obj: our own; NAME.mtl and the picture beside; v runs up, as the format wants it.
+// - .ply: our own, binary; picture beside, named in a TextureFile comment; s, t with t up.
 //
 // Throws Error for an unknown extension (kUsage) and when a file cannot be written.
 std::vector<std::filesystem::path> write_mesh(const std::filesystem::path& path, const Mesh& mesh,
