@@ -105,7 +105,7 @@ cv::Mat colorize(const AnyDepth& depth, const ColormapOptions& options) {
         }
         // A map of one value only shows the middle of the palette.
         const float place = factor > 0.0F ? (near - low) * factor : 127.5F;
-        const int index = static_cast<int>(std::clamp(place, 0.0F, 255.0F) + 0.5F);
+        const int index = cvRound(std::clamp(place, 0.0F, 255.0F));
         to[x] = palette.at<cv::Vec3b>(0, options.near_is_bright ? index : 255 - index);
       }
     }

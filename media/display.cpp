@@ -79,7 +79,7 @@ cv::Mat tone_mapped(const cv::Mat& rgb, double exposure_ev) {
       auto* to = result.ptr(y);
       for (int i = 0; i < 3 * rgb.cols; ++i) {
         const float root = std::min(std::sqrt(light(from[i]) * exposure), kCurveEnd);
-        to[i] = curve[static_cast<std::size_t>(root * (kCurveSteps / kCurveEnd) + 0.5F)];
+        to[i] = curve[static_cast<std::size_t>(cvRound(root * (kCurveSteps / kCurveEnd)))];
       }
     }
   });
@@ -98,8 +98,8 @@ void compose(cv::Mat& rgb, const cv::Mat& alpha, const std::array<std::uint8_t, 
         const float share = std::min(light(static_cast<float>(opacity[x])) / full, 1.0F);
         for (std::size_t c = 0; c < 3; ++c) {
           const auto behind = static_cast<float>(background[c]);
-          pixel[c] = static_cast<std::uint8_t>(
-              behind + share * (static_cast<float>(pixel[c]) - behind) + 0.5F);
+          pixel[c] = cv::saturate_cast<std::uint8_t>(
+              behind + share * (static_cast<float>(pixel[c]) - behind));
         }
       }
     }

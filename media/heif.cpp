@@ -85,9 +85,10 @@ void collect_metadata(const heif_image_handle* handle, Decoded& decoded) {
         heif_image_handle_get_metadata(handle, id, block.data()).code != heif_error_Ok) {
       continue;
     }
-    if (type == "mime" && content == "application/rdf+xml") decoded.xmp.push_back(std::move(block));
-    // An EXIF item starts with a big-endian offset to the TIFF header behind it.
-    if (type == "Exif" && block.size() > 4) {
+    if (type == "mime" && content == "application/rdf+xml") {
+      decoded.xmp.push_back(std::move(block));
+    } else if (type == "Exif" && block.size() > 4) {
+      // Such an item starts with a big-endian offset to the TIFF header behind it.
       const std::size_t skip =
           4 + std::size_t{big_endian_u32(reinterpret_cast<const std::uint8_t*>(block.data()))};
       if (skip < block.size()) decoded.exif = block.substr(skip);

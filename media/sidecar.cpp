@@ -120,7 +120,7 @@ void append_table(const DataTree::Table& table, const std::string& path, std::st
     if (!is_table(entry)) continue;
     const std::string key = bare_or_quoted(entry.key);
     append_table(std::get<DataTree::Table>(entry.value.value),
-                 path.empty() ? key : path + "." + key, text);
+                 path.empty() ? key : fmt::format("{}.{}", path, key), text);
   }
 }
 
@@ -200,7 +200,7 @@ class SidecarReader {
   std::optional<Value> find(std::string_view key, std::string_view expected) const {
     const toml::node* node = table_.get(key);
     if (node == nullptr) return std::nullopt;
-    const auto value = node->value<Value>();
+    auto value = node->value<Value>();
     if (!value) fail(key, expected);
     return value;
   }

@@ -30,7 +30,7 @@ std::vector<Vector3d> icosahedron_vertices() {
   std::vector<Vector3d> directions{Vector3d::UnitY()};
   add_ring(directions, 5, ring, 0.0);
   add_ring(directions, 5, -ring, kPi / 5.0);
-  directions.push_back(-Vector3d::UnitY());
+  directions.emplace_back(-Vector3d::UnitY());
   return directions;
 }
 
@@ -52,7 +52,7 @@ std::vector<Vector3d> icosahedron_faces() {
 std::vector<Vector3d> cube_faces() {
   std::vector<Vector3d> directions{Vector3d::UnitY()};
   add_ring(directions, 4, 0.0, 0.0);
-  directions.push_back(-Vector3d::UnitY());
+  directions.emplace_back(-Vector3d::UnitY());
   return directions;
 }
 

@@ -29,7 +29,7 @@ TEST(DepthKind, WordsRoundTrip) {
 
 TEST(DepthMap, RefusesOtherPixelTypes) {
   EXPECT_THROW(Disparity(cv::Mat(2, 2, CV_8U)), std::invalid_argument);
-  EXPECT_NO_THROW(Disparity(cv::Mat()));
+  EXPECT_NO_THROW(Disparity{cv::Mat()});
 }
 
 TEST(Depth, DistanceAndInverseDistanceRoundTripAndKeepInvalidInvalid) {

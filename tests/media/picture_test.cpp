@@ -22,7 +22,6 @@ using test::error_of;
 using test::gradient_rgb;
 using test::largest_difference;
 using test::python;
-using test::save_bytes;
 using test::TemporaryFolder;
 
 // Saves the gradient (and variants of it) in every format, by OpenCV; RGB arrays as .npy beside
@@ -38,7 +37,7 @@ TEST(Picture, OurPngReadsAsOpenCvReadsIt) {
   EXPECT_EQ(largest_difference(read_picture(folder / "a.png").rgb, rgb), 0.0);
   const std::string pixel =
       python(folder.path(), "print(cv2.imread('a.png')[60, 96][::-1].tolist())");
-  const auto last = rgb.at<cv::Vec3b>(60, 96);
+  const auto& last = rgb.at<cv::Vec3b>(60, 96);
   EXPECT_EQ(pixel, fmt::format("[{}, {}, {}]\n", last[0], last[1], last[2]));
 }
 
@@ -223,7 +222,7 @@ TEST(Picture, CmykJpegHasItsColours) {
     const auto bytes = cmyk_jpeg({0, 255, 255, 51}, as_ycck);  // red, a fifth of it black
     const cv::Mat rgb = decode_picture(bytes, "inks.jpg").rgb;
     ASSERT_EQ(rgb.type(), CV_8UC3);
-    const auto pixel = rgb.at<cv::Vec3b>(8, 8);
+    const auto& pixel = rgb.at<cv::Vec3b>(8, 8);
     EXPECT_NEAR(pixel[0], 204, 3);
     EXPECT_NEAR(pixel[1], 0, 3);
     EXPECT_NEAR(pixel[2], 0, 3);

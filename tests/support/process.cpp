@@ -69,6 +69,7 @@ struct Pipe {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> result;
+  result.reserve(texts.size() + 1);
   for (auto& text : texts) result.push_back(text.data());
   result.push_back(nullptr);
   return result;
@@ -80,7 +81,8 @@ std::vector<std::string> environment_of(const ProcessOptions& options) {
     const std::string text = *entry;
     if (!options.environment.contains(text.substr(0, text.find('=')))) entries.push_back(text);
   }
-  for (const auto& [name, value] : options.environment) entries.push_back(name + "=" + value);
+  for (const auto& [name, value] : options.environment)
+    entries.push_back(fmt::format("{}={}", name, value));
   return entries;
 }
 
