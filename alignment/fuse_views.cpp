@@ -302,19 +302,13 @@ AlignmentReport make_report(const PreparedViews& prepared, const Observations& o
                             .share = shares[i] / total_share,
                             .refused = view_fit.refused});
   }
-  const auto mean_of = [](const std::vector<double>& values) {
-    double sum = 0.0;
-    int count = 0;
-    for (const double value : values) {
-      if (std::isfinite(value)) {
-        sum += value;
-        ++count;
-      }
-    }
-    return count > 0 ? sum / count : 0.0;
+  // The typical view: one that sees nearly nothing but sky has no meaningful ratio.
+  const auto typical = [](std::vector<double> values) {
+    std::erase_if(values, [](double value) { return !std::isfinite(value); });
+    return median(std::move(values));
   };
-  report.residual_before = mean_of(residual_before);
-  report.residual_after = mean_of(residual_after);
+  report.residual_before = typical(residual_before);
+  report.residual_after = typical(residual_after);
   report.condition_number = fit.condition_number;
   report.weak_shift = fit.weak_shift;
   return report;
@@ -379,8 +373,10 @@ PanoramaDepth fuse_views(std::span<const ViewDepth> views, const SphereWindow& w
       for (auto& value : values) value *= static_cast<float>(factor);
       sky.nearest_inverse *= static_cast<float>(factor);
     }
-    push_back_sky(inverse, result.sky, sky.nearest_inverse,
-                  quantile_in_place(values, 0.01) / static_cast<float>(options.sky.far_factor));
+    const float far = quantile_in_place(values, 0.01) / static_cast<float>(options.sky.far_factor);
+    push_back_sky(inverse, result.sky, sky.nearest_inverse, far);
+    // Nothing stands behind the sky.
+    inverse = cv::max(inverse, far);
   }
   inverse.setTo(std::numeric_limits<float>::quiet_NaN(), result.valid == 0);
   result.inverse_distance = InverseDistance(inverse);

@@ -52,7 +52,7 @@ struct SkyOptions {
   bool detect = true;
   // CV_8UC1 of any size over the window, 255 = sky; used as it is instead of looking.
   cv::Mat mask;
-  // Sky is put at this multiple of the 99 % quantile of all other distances.
+  // Sky is put at this multiple of the 99 % quantile of all other distances; nothing is farther.
   double far_factor = 5.0;
 };
 
@@ -77,6 +77,7 @@ struct ViewReport {
 
 struct AlignmentReport {
   std::vector<ViewReport> views;
+  // Medians over the views.
   double residual_before = 0.0;
   double residual_after = 0.0;
   double condition_number = 1.0;  // of the global normal equations
