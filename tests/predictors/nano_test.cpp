@@ -125,6 +125,7 @@ TEST(Nano, LoadsLibTorchWithTheFirstPicture) {
 
 TEST(Nano, ResultsDoNotDependOnThreadsOrCompany) {
   std::vector<PredictorInput> pictures;
+  pictures.reserve(5);
   for (int i = 0; i < 5; ++i) {
     pictures.push_back(test::as_input(test::synthetic_picture({128, 96 + 32 * (i % 2)}, i)));
   }

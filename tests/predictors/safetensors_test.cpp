@@ -101,7 +101,7 @@ struct Bad {
   std::string message;
 };
 
-void PrintTo(const Bad& bad, std::ostream* out) {
+void PrintTo(const Bad& bad, std::ostream* out) {  // NOLINT(readability-identifier-naming)
   *out << bad.what;
 }
 

@@ -69,7 +69,7 @@ TEST(WeightFormat, DamagedZipsAreNoTorchScript) {
 TEST(MapFile, GivesTheBytesAndNamesWhatItCannotOpen) {
   const test::TemporaryFolder folder;
   std::ofstream(folder / "file") << "abc";
-  std::ofstream(folder / "empty");
+  std::ofstream(folder / "empty") << "";
   const MappedFile file = map_file(folder / "file");
   ASSERT_EQ(file.bytes.size(), 3U);
   EXPECT_EQ(std::to_integer<char>(file.bytes[2]), 'c');
