@@ -54,7 +54,7 @@ TEST(WritePlanes, PadsAroundThePicture) {
     const Placement placement = placement_of(input, test::as_input(picture));
     EXPECT_EQ(placement.input, cv::Size(8, 4));
     EXPECT_EQ(placement.picture, cv::Rect(center ? 2 : 0, 0, 4, 4));
-    std::vector<float> planes(3 * 32);
+    std::vector<float> planes(96);
     write_planes(input, picture, placement, planes.data());
     for (int x = 0; x < 8; ++x) {
       const bool inside = placement.picture.contains({x, 0});
