@@ -81,7 +81,9 @@ struct AlignmentReport {
   double residual_before = 0.0;
   double residual_after = 0.0;
   double condition_number = 1.0;  // of the global normal equations
-  bool weak_shift = false;     // overlaps did not fix the common shift; the far-quantile rule did
+  // The overlaps hardly fix the common shift; what is expected of each view's farthest value
+  // decides.
+  bool weak_shift = false;
   double sky_share = 0.0;      // of the sphere's area
   double covered_share = 1.0;  // of the window's area
 };
