@@ -22,7 +22,7 @@
 
 #include <fmt/format.h>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 constexpr int kViews = 20;
@@ -101,22 +101,22 @@ void measure_predictor() {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::predictors
 
 int main() {
-  using vergence::Variant;
+  using vergence::predictors::Variant;
   // As the program does before it maps LibTorch (predictors/network_predictor.cpp).
   ::setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
   fmt::print("nano, {} views of {} px: best wall time, best processor time of all threads\n",
-             vergence::kViews, vergence::kSide);
+             vergence::predictors::kViews, vergence::predictors::kSide);
   for (const Variant& variant :
        {Variant{1, 1, 1}, Variant{1, 1, 4}, Variant{1, 2, 1}, Variant{1, 2, 4}, Variant{1, 2, 10},
         Variant{1, 2, 20}, Variant{2, 1, 1}, Variant{2, 1, 4}}) {
-    const cv::Mat batch = vergence::random_batch(variant.per_call);
-    vergence::measure(fmt::format("{} worker(s), {} thread(s) each, batches of {}", variant.workers,
-                                  variant.threads, variant.per_call),
-                      [&] { vergence::run_views(variant, batch); });
+    const cv::Mat batch = vergence::predictors::random_batch(variant.per_call);
+    vergence::predictors::measure(fmt::format("{} worker(s), {} thread(s) each, batches of {}",
+                                              variant.workers, variant.threads, variant.per_call),
+                                  [&] { vergence::predictors::run_views(variant, batch); });
   }
-  vergence::measure_predictor();
+  vergence::predictors::measure_predictor();
   return 0;
 }

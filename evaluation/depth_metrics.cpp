@@ -14,7 +14,7 @@
 
 #include <fmt/format.h>
 
-namespace vergence {
+namespace vergence::evaluation {
 namespace {
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
@@ -467,4 +467,4 @@ DepthEvaluation evaluate_depth(const AnyDepth& prediction, const AnyDepth& groun
   return evaluation;
 }
 
-}  // namespace vergence
+}  // namespace vergence::evaluation

@@ -11,7 +11,7 @@
 
 #include <opencv2/core.hpp>
 
-namespace vergence {
+namespace vergence::evaluation {
 
 // What may be fitted before the comparison. p is the prediction, g the ground truth.
 enum class DepthAlign {
@@ -95,4 +95,4 @@ struct DepthEvaluation {
                                              const AnyDepth& ground_truth,
                                              const DepthEvalOptions& options);
 
-}  // namespace vergence
+}  // namespace vergence::evaluation

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-namespace vergence {
+namespace vergence::evaluation {
 namespace {
 
 struct MetricName {
@@ -91,4 +91,4 @@ std::string to_json(const DepthEvaluation& evaluation) {
   return json.dump(2) + "\n";
 }
 
-}  // namespace vergence
+}  // namespace vergence::evaluation

@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace vergence {
+namespace vergence::evaluation {
 
 // One row per metric, one column per weighting, ending with a line break.
 [[nodiscard]] std::string to_table(const DepthEvaluation& evaluation);
@@ -15,4 +15,4 @@ namespace vergence {
 // keys are the field names of DepthMetrics and SeamStep; indented by two, ending with a line break.
 [[nodiscard]] std::string to_json(const DepthEvaluation& evaluation);
 
-}  // namespace vergence
+}  // namespace vergence::evaluation

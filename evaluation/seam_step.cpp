@@ -7,7 +7,7 @@
 #include <numeric>
 #include <vector>
 
-namespace vergence {
+namespace vergence::evaluation {
 namespace {
 
 // The step from each column to the next one, round the circle; NaN where no row is valid on both
@@ -65,4 +65,4 @@ std::optional<SeamStep> measure_seam_step(const RayDistance& panorama) {
   return result;
 }
 
-}  // namespace vergence
+}  // namespace vergence::evaluation

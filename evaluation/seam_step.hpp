@@ -6,7 +6,7 @@
 
 #include <optional>
 
-namespace vergence {
+namespace vergence::evaluation {
 
 // A column's step is the mean over the rows of |ln(distance) - ln(distance of the next column)|,
 // rows with an invalid pixel left out. It has no unit and does not change with the scale.
@@ -24,4 +24,4 @@ struct SeamStep {
 // sides of the seam, or none between any other neighbours.
 [[nodiscard]] std::optional<SeamStep> measure_seam_step(const RayDistance& panorama);
 
-}  // namespace vergence
+}  // namespace vergence::evaluation

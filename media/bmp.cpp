@@ -7,7 +7,7 @@
 #include <bit>
 #include <cstdlib>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 namespace {
 
 constexpr std::size_t kFileHeader = 14;
@@ -114,4 +114,4 @@ Decoded decode_bmp(const Source& source) {
   return decoded;
 }
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

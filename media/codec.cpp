@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 
 void throw_damaged(const Source& source, const std::string& reason) {
   throw Error(fmt::format("cannot read '{}': {}", source.name, reason))
@@ -55,4 +55,4 @@ std::string_view as_text(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

@@ -12,7 +12,7 @@
 
 #include <opencv2/core.hpp>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -87,4 +87,4 @@ void check_plausible(const Source& source, std::int64_t decoded_bytes, std::int6
 
 [[nodiscard]] std::string_view as_text(Bytes bytes);
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

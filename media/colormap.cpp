@@ -11,7 +11,7 @@
 
 #include <opencv2/imgproc.hpp>
 
-namespace vergence {
+namespace vergence::media {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, Colormap>, 5> kNames{{
@@ -113,4 +113,4 @@ cv::Mat colorize(const AnyDepth& depth, const ColormapOptions& options) {
   return result;
 }
 
-}  // namespace vergence
+}  // namespace vergence::media

@@ -9,7 +9,7 @@
 
 #include <opencv2/core.hpp>
 
-namespace vergence {
+namespace vergence::media {
 
 enum class Colormap { kTurbo, kInferno, kMagma, kViridis, kGray };
 
@@ -28,4 +28,4 @@ struct ColormapOptions {
 // 128.
 [[nodiscard]] cv::Mat colorize(const AnyDepth& depth, const ColormapOptions& options = {});
 
-}  // namespace vergence
+}  // namespace vergence::media

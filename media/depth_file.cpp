@@ -19,7 +19,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-namespace vergence {
+namespace vergence::media {
 namespace fs = std::filesystem;
 
 static_assert(std::endian::native == std::endian::little, "PFM, DPT: rows are copied as they are");
@@ -362,4 +362,4 @@ std::span<const std::string_view> depth_extensions() {
   return kExtensions;
 }
 
-}  // namespace vergence
+}  // namespace vergence::media

@@ -10,7 +10,7 @@
 #include <span>
 #include <string_view>
 
-namespace vergence {
+namespace vergence::media {
 
 // What the caller knows better than the file; what is left out is taken from the sidecar, and
 // without one from the defaults named here.
@@ -47,4 +47,4 @@ void write_depth(const std::filesystem::path& path, const AnyDepth& depth,
 // Extensions (lower case, with the dot) that write_depth knows.
 [[nodiscard]] std::span<const std::string_view> depth_extensions();
 
-}  // namespace vergence
+}  // namespace vergence::media

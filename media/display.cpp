@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace vergence {
+namespace vergence::media {
 namespace {
 
 // Tone curves are looked up: the square root of the exposed value (0-4 of it) gives dark tones most
@@ -137,4 +137,4 @@ cv::Mat display_rgb8(const Picture& picture, const DisplayOptions& options) {
   return result;
 }
 
-}  // namespace vergence
+}  // namespace vergence::media

@@ -20,7 +20,7 @@
 #include <ImfPartType.h>
 #include <ImfStringAttribute.h>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 namespace {
 
 class MemoryInput final : public Imf::IStream {
@@ -242,4 +242,4 @@ std::vector<std::uint8_t> encode_exr(const cv::Mat& pixels, const Attributes& at
   return std::move(stream.bytes);
 }
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

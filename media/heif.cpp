@@ -9,7 +9,7 @@
 
 #include <libheif/heif.h>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 namespace {
 
 template <auto kFree>
@@ -116,4 +116,4 @@ Decoded decode_heif(const Source& source) {
   return decoded;
 }
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

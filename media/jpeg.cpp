@@ -14,7 +14,7 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 namespace {
 
 using namespace std::string_view_literals;
@@ -278,4 +278,4 @@ std::vector<std::uint8_t> encode_jpeg(const cv::Mat& pixels, int quality) {
   return {writer.data, writer.data + writer.size};
 }
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

@@ -17,7 +17,7 @@
 #include <libexif/exif-data.h>
 #include <spdlog/spdlog.h>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 namespace {
 
 constexpr const char* kGPano = "http://ns.google.com/photos/1.0/panorama/";
@@ -263,4 +263,4 @@ void apply_xmp(const std::string& packet, cv::Size size, std::string_view name,
   if (const auto angle = panorama.angle("PoseRollDegrees")) metadata.roll = angle;
 }
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

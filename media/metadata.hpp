@@ -7,7 +7,7 @@
 
 #include <string>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 
 // The EXIF tags that matter to us, of a TIFF structure as JPEG, PNG, WebP and HEIF carry it.
 // Whatever is missing or damaged stays at its default.
@@ -19,4 +19,4 @@ namespace vergence::codec {
 void apply_xmp(const std::string& packet, cv::Size size, std::string_view name,
                PictureMetadata& metadata);
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 namespace {
 
 struct NpyHeader {
@@ -180,4 +180,4 @@ std::vector<std::uint8_t> encode_npy(const cv::Mat& values) {
   return bytes;
 }
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

@@ -4,7 +4,7 @@
 
 #include "media/codec.hpp"
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 
 // CV_32FC1 [rows, columns] of a 2-D array (or a 3-D one with a single channel in front or behind).
 [[nodiscard]] cv::Mat decode_npy(const Source& source);
@@ -12,4 +12,4 @@ namespace vergence::codec {
 // The bytes of a version 1.0 file, "<f4", C order.
 [[nodiscard]] std::vector<std::uint8_t> encode_npy(const cv::Mat& values);
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

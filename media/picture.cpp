@@ -15,7 +15,7 @@
 #include <fmt/format.h>
 #include <opencv2/imgproc.hpp>
 
-namespace vergence {
+namespace vergence::media {
 namespace fs = std::filesystem;
 
 namespace {
@@ -191,4 +191,4 @@ bool is_picture_file(const fs::path& path) {
   return std::ranges::find(kExtensions, lower_extension(path)) != kExtensions.end();
 }
 
-}  // namespace vergence
+}  // namespace vergence::media

@@ -16,7 +16,7 @@
 
 #include <opencv2/core.hpp>
 
-namespace vergence {
+namespace vergence::media {
 
 // Largest picture that is read, in pixels; a larger one is refused before any pixel is decoded.
 inline constexpr int kMaxPictureWidth = 32768;
@@ -101,4 +101,4 @@ void write_picture(const std::filesystem::path& path, const cv::Mat& rgb,
 // Whether the name ends in one of them, in upper or lower case. The file is not opened.
 [[nodiscard]] bool is_picture_file(const std::filesystem::path& path);
 
-}  // namespace vergence
+}  // namespace vergence::media

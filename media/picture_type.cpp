@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 namespace {
 
 using namespace std::string_view_literals;
@@ -121,4 +121,4 @@ std::string describe_content(Bytes bytes) {
   return "its content is of no known picture format";
 }
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 
 enum class FileType {
   kJpeg,
@@ -31,4 +31,4 @@ enum class FileType {
 // What a file of type kOther looks like, for a message: "it looks like a PDF", "it is empty".
 [[nodiscard]] std::string describe_content(Bytes bytes);
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

@@ -8,7 +8,7 @@
 
 #include <png.h>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 namespace {
 
 // libpng's callbacks jump back to where the call into libpng was made; no C++ object may be born
@@ -195,4 +195,4 @@ std::vector<std::uint8_t> encode_png(const cv::Mat& pixels) {
   return PngWriter().encode(pixels);
 }
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

@@ -4,7 +4,7 @@
 
 #include <cctype>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 namespace {
 
 class PnmReader {
@@ -107,4 +107,4 @@ Decoded decode_pnm(const Source& source) {
   return decoded;
 }
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

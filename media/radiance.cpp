@@ -6,7 +6,7 @@
 #include <charconv>
 #include <cmath>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 namespace {
 
 constexpr const char* kTooShort = "the HDR data end too early";
@@ -140,4 +140,4 @@ Decoded decode_radiance(const Source& source) {
   return decoded;
 }
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

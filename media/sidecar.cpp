@@ -15,7 +15,7 @@
 #define TOML_EXCEPTIONS 1
 #include <toml++/toml.h>
 
-namespace vergence {
+namespace vergence::media {
 namespace fs = std::filesystem;
 
 bool DataTree::operator==(const DataTree& other) const {
@@ -296,4 +296,4 @@ void write_sidecar(const fs::path& depth_file, const DepthFileInfo& info) {
   write_file(sidecar_path(depth_file), text);
 }
 
-}  // namespace vergence
+}  // namespace vergence::media

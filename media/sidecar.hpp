@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-namespace vergence {
+namespace vergence::media {
 
 // A line of a table. (A template, so that it may be spoken of before DataTree is complete.)
 template <class Value>
@@ -89,4 +89,4 @@ struct DepthFileInfo {
 // Writes `info` beside `depth_file`.
 void write_sidecar(const std::filesystem::path& depth_file, const DepthFileInfo& info);
 
-}  // namespace vergence
+}  // namespace vergence::media

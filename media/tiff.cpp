@@ -11,7 +11,7 @@
 #include <opencv2/imgproc.hpp>
 #include <tiffio.h>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 namespace {
 
 // A file in memory, for libtiff's callbacks.
@@ -334,4 +334,4 @@ std::vector<std::uint8_t> encode_tiff(const cv::Mat& pixels) {
   return std::move(file.written);
 }
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

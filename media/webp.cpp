@@ -4,7 +4,7 @@
 
 #include <webp/decode.h>
 
-namespace vergence::codec {
+namespace vergence::media::codec {
 namespace {
 
 // RIFF: "RIFF", size, "WEBP", then chunks of a four-letter name, a little-endian size, the data and
@@ -50,4 +50,4 @@ Decoded decode_webp(const Source& source) {
   return decoded;
 }
 
-}  // namespace vergence::codec
+}  // namespace vergence::media::codec

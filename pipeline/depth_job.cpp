@@ -57,20 +57,20 @@ RenderedViews render_views(const Source& source, const std::vector<TangentView>&
 
 cv::Mat read_mask(const std::filesystem::path& path) {
   cv::Mat grey;
-  cv::cvtColor(display_rgb8(read_picture(path)), grey, cv::COLOR_RGB2GRAY);
+  cv::cvtColor(media::display_rgb8(media::read_picture(path)), grey, cv::COLOR_RGB2GRAY);
   return grey > 127;
 }
 
-DataTree::Table report_of(const alignment::AlignmentReport& report) {
-  DataTree::Array views;
+media::DataTree::Table report_of(const alignment::AlignmentReport& report) {
+  media::DataTree::Array views;
   for (const auto& view : report.views) {
-    views.emplace_back(DataTree::Table{{"name", view.name},
-                                       {"scale", view.scale},
-                                       {"shift", view.shift},
-                                       {"residual_before", view.residual_before},
-                                       {"residual_after", view.residual_after},
-                                       {"share", view.share},
-                                       {"refused", view.refused}});
+    views.emplace_back(media::DataTree::Table{{"name", view.name},
+                                              {"scale", view.scale},
+                                              {"shift", view.shift},
+                                              {"residual_before", view.residual_before},
+                                              {"residual_after", view.residual_after},
+                                              {"share", view.share},
+                                              {"refused", view.refused}});
   }
   return {{"residual_before", report.residual_before},
           {"residual_after", report.residual_after},
@@ -196,19 +196,19 @@ void separate_sky(DepthResult& result, double far_factor) {
   values.setTo(far > 0.0 ? far * far_factor : 1.0, result.sky);
 }
 
-const DataTree::Table* table_in(const DataTree::Table& table, std::string_view key) {
+const media::DataTree::Table* table_in(const media::DataTree::Table& table, std::string_view key) {
   for (const auto& entry : table) {
-    if (entry.key == key) return std::get_if<DataTree::Table>(&entry.value.value);
+    if (entry.key == key) return std::get_if<media::DataTree::Table>(&entry.value.value);
   }
   return nullptr;
 }
 
 AnyDepth read_own(const OwnDepth& own) {
-  return read_depth(own.path, {.kind = own.kind, .scale = own.scale});
+  return media::read_depth(own.path, {.kind = own.kind, .scale = own.scale});
 }
 
 // Sky that pipeline/depth_output.cpp noted keeps its place.
-bool find_noted_sky(DepthResult& result, const DepthFileInfo& info, const OwnDepth& own) {
+bool find_noted_sky(DepthResult& result, const media::DepthFileInfo& info, const OwnDepth& own) {
   if (own.kind || own.scale) return false;
   const auto* sky = table_in(info.report, "sky");
   if (sky == nullptr || sky->empty()) return false;
@@ -226,7 +226,7 @@ void finish_own(DepthResult& result, DepthKind kind, const OwnDepth& own,
   result.model = own.path.filename().string();
   const bool relative = kind == DepthKind::kDisparity || kind == DepthKind::kLogDisparity ||
                         kind == DepthKind::kPlanarDepthAffine;
-  const auto sidecar = read_sidecar(own.path);
+  const auto sidecar = media::read_sidecar(own.path);
   result.metric = !relative && (!sidecar || sidecar->metric);
   if (relative) {
     spdlog::warn("'{}' holds a relative {}: its offset is a guess, its median is set to {} m",
@@ -256,10 +256,11 @@ SphereWindow window_for(const SphereWindow& picture, cv::Size map) {
           map.height};
 }
 
-std::optional<int> whole_number(const DataTree::Table& table, std::string_view key) {
+std::optional<int> whole_number(const media::DataTree::Table& table, std::string_view key) {
   for (const auto& entry : table) {
     const auto* number = std::get_if<std::int64_t>(&entry.value.value);
-    if (entry.key == key && number != nullptr && *number >= 0 && *number <= kMaxPictureWidth) {
+    if (entry.key == key && number != nullptr && *number >= 0 &&
+        *number <= media::kMaxPictureWidth) {
       return static_cast<int>(*number);
     }
   }
@@ -267,7 +268,7 @@ std::optional<int> whole_number(const DataTree::Table& table, std::string_view k
 }
 
 // The part of the sphere that a depth file of ours shows, as pipeline/depth_output.cpp noted it.
-std::optional<SphereWindow> noted_window(const DepthFileInfo& info, cv::Size size) {
+std::optional<SphereWindow> noted_window(const media::DepthFileInfo& info, cv::Size size) {
   const auto* crop = table_in(info.report, "crop");
   if (crop == nullptr) return std::nullopt;
   const auto full_width = whole_number(*crop, "full_width");
@@ -286,7 +287,7 @@ std::optional<SphereWindow> noted_window(const DepthFileInfo& info, cv::Size siz
 bool is_depth_file(const std::filesystem::path& path) {
   const auto extension = path.extension();
   return extension == ".npy" || extension == ".pfm" || extension == ".dpt" ||
-         std::filesystem::exists(sidecar_path(path));
+         std::filesystem::exists(media::sidecar_path(path));
 }
 
 void warn_of_other_shape(const std::filesystem::path& path, cv::Size size,
@@ -351,9 +352,9 @@ DepthResult use_lone_depth(const OwnDepth& own, const SourceOptions& source_opti
     throw Error(ErrorCode::kUsage, "a depth map cannot be a dual fisheye picture")
         .hint("give input.projection=equirectangular or flat");
   }
-  const auto sidecar = read_sidecar(own.path);
+  const auto sidecar = media::read_sidecar(own.path);
   if (sidecar && asked == InputProjection::kAuto) {
-    const bool round = sidecar->projection == DepthProjection::kEquirectangular;
+    const bool round = sidecar->projection == media::DepthProjection::kEquirectangular;
     asked = round ? InputProjection::kEquirectangular : InputProjection::kFlat;
     if (!fov) fov = sidecar->horizontal_fov;
   }

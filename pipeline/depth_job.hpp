@@ -55,8 +55,8 @@ struct DepthResult {
   projection::SphereWindow window;  // of a panorama, in pixels of the depth map
   Radians fov_x;                    // of a flat photo
   Radians fov_y;
-  std::string model;       // who said so: "nano", or the depth file's name
-  DataTree::Table report;  // alignment, scale; for the sidecar
+  std::string model;              // who said so: "nano", or the depth file's name
+  media::DataTree::Table report;  // alignment, scale; for the sidecar
 };
 
 // Whether a file holds distances rather than a picture: .npy, .pfm and .dpt do, and whatever has a

@@ -20,12 +20,13 @@ std::optional<double> sky_distance(const DepthResult& result) {
   return 2 * there > cv::countNonZero(result.sky) ? std::optional(farthest) : std::nullopt;
 }
 
-DepthFileInfo info_of(const DepthResult& result, const std::string& source) {
-  DepthFileInfo info;
+media::DepthFileInfo info_of(const DepthResult& result, const std::string& source) {
+  media::DepthFileInfo info;
   info.kind = DepthKind::kDistance;
   info.metric = result.metric;
-  info.geometry = DepthGeometry::kRadial;
-  info.projection = result.panorama ? DepthProjection::kEquirectangular : DepthProjection::kPinhole;
+  info.geometry = media::DepthGeometry::kRadial;
+  info.projection =
+      result.panorama ? media::DepthProjection::kEquirectangular : media::DepthProjection::kPinhole;
   if (!result.panorama) {
     info.horizontal_fov = result.fov_x;
     info.vertical_fov = result.fov_y;
@@ -35,13 +36,13 @@ DepthFileInfo info_of(const DepthResult& result, const std::string& source) {
   info.report = result.report;
   if (result.panorama && !result.window.is_whole()) {
     const auto& window = result.window;
-    info.report.push_back({"crop", DataTree::Table{{"full_width", window.full_width},
-                                                   {"full_height", window.full_height},
-                                                   {"left", window.left},
-                                                   {"top", window.top}}});
+    info.report.push_back({"crop", media::DataTree::Table{{"full_width", window.full_width},
+                                                          {"full_height", window.full_height},
+                                                          {"left", window.left},
+                                                          {"top", window.top}}});
   }
   if (const auto distance = sky_distance(result)) {
-    info.report.push_back({"sky", DataTree::Table{{"distance", *distance}}});
+    info.report.push_back({"sky", media::DataTree::Table{{"distance", *distance}}});
   }
   return info;
 }
@@ -55,10 +56,11 @@ std::vector<std::filesystem::path> write_depth_result(const std::filesystem::pat
   return write_together(path, "." + options.format, [&](const std::filesystem::path& place) {
     auto info = info_of(result, source);
     if (place.extension() == ".png" || place.extension() == ".PNG") info.scale = options.png_scale;
-    write_depth(place, result.distance, info);
+    media::write_depth(place, result.distance, info);
     if (options.preview && !is_device(path)) {
       const auto name = place.stem().string() + "_preview.png";
-      write_picture(place.parent_path() / name, colorize(result.distance, options.colors));
+      media::write_picture(place.parent_path() / name,
+                           media::colorize(result.distance, options.colors));
     }
   });
 }

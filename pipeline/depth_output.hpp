@@ -15,7 +15,7 @@ struct DepthOutputOptions {
   std::string format = "exr";  // where the output's name does not tell
   double png_scale = 0.001;    // metres per step of a 16-bit PNG
   bool preview = true;         // NAME_preview.png beside NAME.EXT
-  ColormapOptions colors;
+  media::ColormapOptions colors;
 };
 
 // Writes distances to `path` (.exr .pfm .npy .png), PATH.toml and the preview: all of them or none.

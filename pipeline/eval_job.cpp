@@ -13,7 +13,7 @@ namespace vergence::pipeline {
 
 EvalReport evaluate_files(const EvalRequest& request) {
   const auto read = [](const OwnDepth& file) {
-    return read_depth(file.path, {.kind = file.kind, .scale = file.scale});
+    return media::read_depth(file.path, {.kind = file.kind, .scale = file.scale});
   };
   const auto prediction = read(request.prediction);
   const auto ground_truth = read(request.ground_truth);
@@ -23,7 +23,7 @@ EvalReport evaluate_files(const EvalRequest& request) {
   auto options = request.options;
   if (!request.mask.empty()) {
     cv::Mat grey;
-    cv::cvtColor(display_rgb8(read_picture(request.mask)), grey, cv::COLOR_RGB2GRAY);
+    cv::cvtColor(media::display_rgb8(media::read_picture(request.mask)), grey, cv::COLOR_RGB2GRAY);
     if (grey.size() != size) {
       throw Error(ErrorCode::kUsage,
                   fmt::format("the mask '{}' is {}x{} pixels, but '{}' is {}x{}",
@@ -33,8 +33,8 @@ EvalReport evaluate_files(const EvalRequest& request) {
     }
     options.mask = grey > 127;
   }
-  const auto evaluation = evaluate_depth(prediction, ground_truth, options);
-  return {to_table(evaluation), to_json(evaluation)};
+  const auto result = evaluation::evaluate_depth(prediction, ground_truth, options);
+  return {evaluation::to_table(result), evaluation::to_json(result)};
 }
 
 }  // namespace vergence::pipeline

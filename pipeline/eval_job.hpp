@@ -13,8 +13,8 @@ namespace vergence::pipeline {
 struct EvalRequest {
   OwnDepth prediction;
   OwnDepth ground_truth;
-  std::filesystem::path mask;  // black = ignore; empty = none
-  DepthEvalOptions options;    // its mask is filled from the file
+  std::filesystem::path mask;            // black = ignore; empty = none
+  evaluation::DepthEvalOptions options;  // its mask is filled from the file
 };
 
 struct EvalReport {

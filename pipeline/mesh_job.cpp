@@ -30,9 +30,10 @@ cv::Mat shrunk(const cv::Mat& rgb, int max_px) {
 }
 
 mesh::Texture texture_of(const cv::Mat& rgb, const MeshJobOptions& options) {
-  const auto format = options.texture_format == "png" ? PictureFormat::kPng : PictureFormat::kJpeg;
-  return {encode_picture(shrunk(rgb, options.texture_max_px), format,
-                         {.jpeg_quality = options.texture_quality}),
+  const auto format =
+      options.texture_format == "png" ? media::PictureFormat::kPng : media::PictureFormat::kJpeg;
+  return {media::encode_picture(shrunk(rgb, options.texture_max_px), format,
+                                {.jpeg_quality = options.texture_quality}),
           options.texture_format};
 }
 

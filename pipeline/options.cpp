@@ -54,7 +54,7 @@ InputProjection projection_at(const Config& config, std::string_view key) {
   return InputProjection::kAuto;
 }
 
-RunOptions run_options(const Config& config) {
+predictors::RunOptions run_options(const Config& config) {
   return {.device = config.string("device"), .threads = integer(config, "threads")};
 }
 
@@ -85,15 +85,15 @@ void warn_of_other_views(const std::filesystem::path& folder, const ViewOptions&
 }
 
 std::unique_ptr<DepthPredictor> make_files_predictor(const Config& config) {
-  FilesOptions options;
+  predictors::FilesOptions options;
   options.folder = config.string("predictor.path");
   warn_of_other_views(options.folder, depth_options(config).views);
   options.kind = depth_kind_from_string(config.string("predictor.kind")).value();
   options.metric = config.boolean("predictor.metric");
   options.read = [](const std::filesystem::path& path, DepthKind kind) {
-    return read_depth(path, {.kind = kind, .scale = std::nullopt});
+    return media::read_depth(path, {.kind = kind, .scale = std::nullopt});
   };
-  return make_files(options);
+  return predictors::make_files(options);
 }
 
 }  // namespace
@@ -149,8 +149,8 @@ DepthOutputOptions depth_output_options(const Config& config) {
   options.format = config.string("output.depth_format");
   options.png_scale = config.number("output.png_scale");
   options.preview = config.boolean("output.preview");
-  options.colors.map =
-      colormap_from_string(config.string("output.preview_colormap")).value_or(Colormap::kTurbo);
+  options.colors.map = media::colormap_from_string(config.string("output.preview_colormap"))
+                           .value_or(media::Colormap::kTurbo);
   options.colors.low_percentile = config.number("output.preview_percentile_low");
   options.colors.high_percentile = config.number("output.preview_percentile_high");
   if (!(options.colors.low_percentile < options.colors.high_percentile)) {
@@ -206,8 +206,8 @@ EvalRequest eval_request(const std::filesystem::path& prediction,
   request.ground_truth = {ground_truth, kind_at(config, "eval.gt_kind"),
                           scale_at(config, "eval.gt_scale")};
   request.mask = config.string("eval.mask");
-  request.options.align =
-      depth_align_from_string(config.string("eval.align")).value_or(DepthAlign::kNone);
+  request.options.align = evaluation::depth_align_from_string(config.string("eval.align"))
+                              .value_or(evaluation::DepthAlign::kNone);
   request.options.sphere = config.boolean("eval.sphere");
   request.options.cap_m = config.number("eval.cap_m");
   return request;
@@ -216,10 +216,11 @@ EvalRequest eval_request(const std::filesystem::path& prediction,
 std::unique_ptr<DepthPredictor> make_predictor(const Config& config) {
   const auto name = config.string("predictor.name");
   if (name == "nano") {
-    return make_nano({.size_px = integer(config, "predictor.size_px")}, run_options(config));
+    return predictors::make_nano({.size_px = integer(config, "predictor.size_px")},
+                                 run_options(config));
   }
   if (name == "torchscript") {
-    return make_torchscript(
+    return predictors::make_torchscript(
         {.path = config.string("predictor.path"), .card = config.string("predictor.card")},
         run_options(config));
   }

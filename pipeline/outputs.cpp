@@ -135,7 +135,7 @@ std::vector<fs::path> expand_inputs(std::span<const std::string> arguments) {
     std::vector<fs::path> found;
     try {
       for (const auto& entry : fs::directory_iterator(argument)) {
-        if (!entry.is_directory() && is_picture_file(entry.path()) &&
+        if (!entry.is_directory() && media::is_picture_file(entry.path()) &&
             !is_own_result(entry.path())) {
           found.push_back(entry.path());
         }

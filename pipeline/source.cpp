@@ -39,7 +39,7 @@ bool name_says_panorama(const std::filesystem::path& path) {
   return false;
 }
 
-SphereWindow window_of(const PanoramaCrop& crop, cv::Size size) {
+SphereWindow window_of(const media::PanoramaCrop& crop, cv::Size size) {
   return {crop.full_width, crop.full_height, crop.left, crop.top, size.width, size.height};
 }
 
@@ -49,7 +49,7 @@ SphereWindow whole_circle(cv::Size size) {
   return {size.width, full_height, 0, (full_height - size.height) / 2, size.width, size.height};
 }
 
-Recognition as_asked(cv::Size size, const PictureMetadata& metadata, InputProjection asked) {
+Recognition as_asked(cv::Size size, const media::PictureMetadata& metadata, InputProjection asked) {
   Recognition result{asked, {}, "as asked"};
   if (asked == InputProjection::kEquirectangular) {
     result.window = metadata.crop ? window_of(*metadata.crop, size) : whole_circle(size);
@@ -87,7 +87,8 @@ void level(Source& source, const SourceOptions& options) {
   source.window = target;
 }
 
-void take_photo(Source& source, const PictureMetadata& metadata, const SourceOptions& options) {
+void take_photo(Source& source, const media::PictureMetadata& metadata,
+                const SourceOptions& options) {
   const auto by_exif = fov_from_exif(metadata, source.rgb.size());
   const char* evidence = "input.hfov_deg";
   if (options.horizontal_fov) {
@@ -115,7 +116,7 @@ void take_photo(Source& source, const PictureMetadata& metadata, const SourceOpt
 }  // namespace
 
 Recognition recognise(const std::filesystem::path& path, cv::Size size,
-                      const PictureMetadata& metadata, InputProjection asked) {
+                      const media::PictureMetadata& metadata, InputProjection asked) {
   check_size(path, size);
   if (asked != InputProjection::kAuto) return as_asked(size, metadata, asked);
   const auto panorama = [&](SphereWindow window, const char* evidence) {
@@ -138,7 +139,7 @@ Recognition recognise(const std::filesystem::path& path, cv::Size size,
   return {InputProjection::kFlat, {}, "aspect ratio"};
 }
 
-std::optional<Radians> fov_from_exif(const PictureMetadata& metadata, cv::Size size) {
+std::optional<Radians> fov_from_exif(const media::PictureMetadata& metadata, cv::Size size) {
   if (!metadata.focal_35mm || !(*metadata.focal_35mm > 0.0)) return std::nullopt;
   const double diagonal_px = std::hypot(size.width, size.height);
   const double focal_px = *metadata.focal_35mm / std::hypot(36.0, 24.0) * diagonal_px;
@@ -152,12 +153,12 @@ Radians vertical_fov(Radians horizontal, cv::Size size) {
 Source open_source(const std::filesystem::path& path, const SourceOptions& options) {
   Source source;
   source.path = path;
-  PictureMetadata metadata;
+  media::PictureMetadata metadata;
   {
-    const auto picture = read_picture(path);
+    const auto picture = media::read_picture(path);
     metadata = picture.metadata;
     check_size(path, picture.rgb.size());
-    source.rgb = display_rgb8(picture);
+    source.rgb = media::display_rgb8(picture);
   }
   auto seen = recognise(path, source.rgb.size(), metadata, options.projection);
   if (seen.projection == InputProjection::kFlat) {

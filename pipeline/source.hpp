@@ -62,11 +62,12 @@ struct Recognition {
 // panorama: Error. Asked for as equirectangular, a picture that is not 2:1 shows the full circle
 // around the horizon (wider) or the whole sphere (higher).
 [[nodiscard]] Recognition recognise(const std::filesystem::path& path, cv::Size size,
-                                    const PictureMetadata& metadata, InputProjection asked);
+                                    const media::PictureMetadata& metadata, InputProjection asked);
 
 // The horizontal field of view of a flat photo of `size` by EXIF's 35 mm focal length (the diagonal
 // of 36 x 24 mm against the picture's); nothing if EXIF is silent.
-[[nodiscard]] std::optional<Radians> fov_from_exif(const PictureMetadata& metadata, cv::Size size);
+[[nodiscard]] std::optional<Radians> fov_from_exif(const media::PictureMetadata& metadata,
+                                                   cv::Size size);
 
 // The vertical field of view of square pixels.
 [[nodiscard]] Radians vertical_fov(Radians horizontal, cv::Size size);

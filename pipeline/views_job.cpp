@@ -43,7 +43,7 @@ void render_into(const fs::path& folder, const Source& source, const ViewsFile& 
   progress.begin("writing views", "views", static_cast<std::int64_t>(list.views.size()));
   for (const auto& view : list.views) {
     throw_if_interrupted();
-    write_picture(folder / (view.name + ".png"), sampler.render(view).picture);
+    media::write_picture(folder / (view.name + ".png"), sampler.render(view).picture);
     progress.advance();
   }
   write_file(folder / kListName, to_json(list));

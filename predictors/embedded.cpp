@@ -14,7 +14,7 @@
 VERGENCE_EMBED(vergence_nano_card, "nano/nano.toml");
 VERGENCE_EMBED(vergence_nano_weights, "nano/nano.safetensors");
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 std::string_view text_of(std::span<const std::byte> bytes) {
@@ -38,4 +38,4 @@ const EmbeddedModel* find_embedded_model(std::string_view id) {
   return found == models.end() ? nullptr : &*found;
 }
 
-}  // namespace vergence
+}  // namespace vergence::predictors

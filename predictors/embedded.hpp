@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-namespace vergence {
+namespace vergence::predictors {
 
 struct EmbeddedModel {
   std::string_view id;
@@ -20,4 +20,4 @@ struct EmbeddedModel {
 // The one of this id, or nothing.
 [[nodiscard]] const EmbeddedModel* find_embedded_model(std::string_view id);
 
-}  // namespace vergence
+}  // namespace vergence::predictors

@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 namespace fs = std::filesystem;
@@ -79,4 +79,4 @@ std::unique_ptr<DepthPredictor> make_files(const FilesOptions& options) {
   return std::make_unique<FilesPredictor>(options);
 }
 
-}  // namespace vergence
+}  // namespace vergence::predictors

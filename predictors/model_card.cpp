@@ -23,7 +23,7 @@
 #include <fmt/ranges.h>
 #include <toml++/toml.h>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 constexpr int kLargestSide = 16384;  // px
@@ -439,4 +439,4 @@ int preferred_size_px(const CardInput& input) {
   return network_size(input, {1024, 1024}).width;
 }
 
-}  // namespace vergence
+}  // namespace vergence::predictors

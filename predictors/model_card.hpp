@@ -12,7 +12,7 @@
 
 #include <opencv2/core.hpp>
 
-namespace vergence {
+namespace vergence::predictors {
 
 // How the picture's size becomes the network's. Sides are then rounded to `multiple`.
 enum class ResizeRule {
@@ -91,4 +91,4 @@ struct ModelCard {
 // filling its shorter side.
 [[nodiscard]] int preferred_size_px(const CardInput& input);
 
-}  // namespace vergence
+}  // namespace vergence::predictors

@@ -8,7 +8,7 @@
 
 #include <ATen/ATen.h>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 using at::Tensor;
@@ -142,4 +142,4 @@ std::unique_ptr<TorchNetwork> make_nano_network(Parameters& parameters) {
   return std::make_unique<NanoNetwork>(parameters);
 }
 
-}  // namespace vergence
+}  // namespace vergence::predictors

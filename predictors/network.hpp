@@ -13,7 +13,7 @@
 
 #include <opencv2/core.hpp>
 
-namespace vergence {
+namespace vergence::predictors {
 
 // What the module needs to build a network.
 struct NetworkSource {
@@ -35,7 +35,8 @@ class Network {
   [[nodiscard]] virtual std::vector<cv::Mat> run(const cv::Mat& batch, int threads) = 0;
 };
 
-}  // namespace vergence
+}  // namespace vergence::predictors
 
 // The module's only symbol. The caller owns the network.
-extern "C" vergence::Network* vergence_open_network(const vergence::NetworkSource& source);
+extern "C" vergence::predictors::Network* vergence_open_network(
+    const vergence::predictors::NetworkSource& source);

@@ -19,7 +19,7 @@
 
 #include <fmt/format.h>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 class NetworkPredictor : public DepthPredictor {
@@ -156,4 +156,4 @@ std::unique_ptr<DepthPredictor> make_torchscript(const TorchScriptOptions& optio
   return std::make_unique<NetworkPredictor>(std::move(card), std::move(source), run);
 }
 
-}  // namespace vergence
+}  // namespace vergence::predictors

@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-namespace vergence {
+namespace vergence::predictors {
 
 // Where and with how much a network runs.
 struct RunOptions {
@@ -55,4 +55,4 @@ struct FilesOptions {
 // the picture and the files looked for where there is none.
 [[nodiscard]] std::unique_ptr<DepthPredictor> make_files(const FilesOptions& options);
 
-}  // namespace vergence
+}  // namespace vergence::predictors

@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 #include <opencv2/imgproc.hpp>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 constexpr double kMostPixels = 16e6;
@@ -115,4 +115,4 @@ AnyDepth depth_of(const CardOutput& output, const cv::Mat& map, const Placement&
   return make_depth(output.kind, values);
 }
 
-}  // namespace vergence
+}  // namespace vergence::predictors

@@ -8,7 +8,7 @@
 
 #include <opencv2/core.hpp>
 
-namespace vergence {
+namespace vergence::predictors {
 
 // Where the picture lies inside the network's input; the rest is padding.
 struct Placement {
@@ -29,4 +29,4 @@ void write_planes(const CardInput& input, const cv::Mat& rgb, const Placement& p
 [[nodiscard]] AnyDepth depth_of(const CardOutput& output, const cv::Mat& map,
                                 const Placement& placement);
 
-}  // namespace vergence
+}  // namespace vergence::predictors

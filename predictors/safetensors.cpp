@@ -12,7 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 constexpr std::uint64_t kMaxHeader = 100'000'000;  // bytes, as the reference implementation
@@ -264,4 +264,4 @@ Weights parse_safetensors(std::span<const std::byte> file, const std::string& na
   return {tensors_of(file, name), nullptr};
 }
 
-}  // namespace vergence
+}  // namespace vergence::predictors

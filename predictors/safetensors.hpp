@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace vergence {
+namespace vergence::predictors {
 
 enum class ScalarType {
   kBool,
@@ -64,4 +64,4 @@ class Weights {
 // The same for bytes in memory, which must outlive the result; `name` is what messages call them.
 [[nodiscard]] Weights parse_safetensors(std::span<const std::byte> file, const std::string& name);
 
-}  // namespace vergence
+}  // namespace vergence::predictors

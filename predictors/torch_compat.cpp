@@ -14,7 +14,7 @@
 #include <torch/cuda.h>
 #include <torch/version.h>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 // OpenBLAS runs LibTorch's matrix products where it is the machine's BLAS (libblas.so.3 is a choice
@@ -86,4 +86,4 @@ std::string reason_line(const std::string& text) {
   return "no reason given";
 }
 
-}  // namespace vergence
+}  // namespace vergence::predictors

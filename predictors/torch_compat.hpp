@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace vergence {
+namespace vergence::predictors {
 
 // The device for RunOptions::device as LibTorch writes it: "cpu" or "cuda:N". Throws Error(kUsage)
 // where this LibTorch, or this machine, has no such device.
@@ -25,4 +25,4 @@ void set_torch_threads(int threads);
 // backtraces, of which the user needs only the reason.
 [[nodiscard]] std::string reason_line(const std::string& text);
 
-}  // namespace vergence
+}  // namespace vergence::predictors

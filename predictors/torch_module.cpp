@@ -13,7 +13,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 class LoadedNetwork : public Network {
@@ -93,10 +93,12 @@ std::unique_ptr<TorchNetwork> native_network(const std::string& family, Paramete
       .hint("write backend = \"torchscript\" in the card and give a TorchScript file");
 }
 
-}  // namespace vergence
+}  // namespace vergence::predictors
 
-vergence::Network* vergence_open_network(const vergence::NetworkSource& source) {
-  const std::string device = vergence::resolve_device(source.device);
+vergence::predictors::Network* vergence_open_network(
+    const vergence::predictors::NetworkSource& source) {
+  const std::string device = vergence::predictors::resolve_device(source.device);
   const c10::InferenceMode inference;
-  return new vergence::LoadedNetwork(vergence::open(source, device), source.name, device);
+  return new vergence::predictors::LoadedNetwork(vergence::predictors::open(source, device),
+                                                 source.name, device);
 }

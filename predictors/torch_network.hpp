@@ -17,7 +17,7 @@ namespace at {
 class Tensor;
 }
 
-namespace vergence {
+namespace vergence::predictors {
 
 class TorchNetwork {
  public:
@@ -59,4 +59,4 @@ class Parameters {
 [[nodiscard]] std::unique_ptr<TorchNetwork> open_torchscript(const NetworkSource& source,
                                                              const std::string& device);
 
-}  // namespace vergence
+}  // namespace vergence::predictors

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 at::ScalarType torch_type(ScalarType type) {
@@ -93,4 +93,4 @@ void Parameters::finish() const {
       .hint("check that the file belongs to the predictor");
 }
 
-}  // namespace vergence
+}  // namespace vergence::predictors

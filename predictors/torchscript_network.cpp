@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <torch/script.h>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 std::string_view type_word(const c10::IValue& value) {
@@ -91,4 +91,4 @@ std::unique_ptr<TorchNetwork> open_torchscript(const NetworkSource& source,
   }
 }
 
-}  // namespace vergence
+}  // namespace vergence::predictors

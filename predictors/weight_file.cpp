@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 // Closes the descriptor when the scope is left.
@@ -148,4 +148,4 @@ std::string_view to_string(WeightFormat format) {
   return "of no known format";
 }
 
-}  // namespace vergence
+}  // namespace vergence::predictors

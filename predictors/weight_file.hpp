@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-namespace vergence {
+namespace vergence::predictors {
 
 // A file mapped into memory, read-only.
 struct MappedFile {
@@ -37,4 +37,4 @@ enum class WeightFormat {
 // In words, with an article: "a checkpoint without code".
 [[nodiscard]] std::string_view to_string(WeightFormat format);
 
-}  // namespace vergence
+}  // namespace vergence::predictors

@@ -68,7 +68,7 @@ INSTANTIATE_TEST_SUITE_P(
                  fmt::format("'room.jpg' is not a picture: it is empty; {}", kPictureKinds)},
         BadInput{"truncated",
                  [](const fs::path& path) {
-                   write_picture(path, small_scene());
+                   media::write_picture(path, small_scene());
                    const auto whole = read_file(path);
                    write_bytes(path, whole.substr(0, whole.size() / 2));
                  },
@@ -78,17 +78,19 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{
             "pdf", [](const fs::path& path) { write_bytes(path, "%PDF-1.4\n%abc\n"); }, "room.jpg",
             fmt::format("'room.jpg' is not a picture: it looks like a PDF; {}", kPictureKinds)},
-        BadInput{
-            "one_pixel",
-            [](const fs::path& path) { write_picture(path, small_scene()(cv::Rect(0, 0, 1, 1))); },
-            "dot.png", "'dot.png' is only 1x1 pixels; give a picture of at least 16x16"},
-        BadInput{
-            "three_to_one",
-            [](const fs::path& path) { write_picture(path, cv::Mat::zeros(100, 300, CV_8UC3)); },
-            "wide.png",
-            "cannot tell what 'wide.png' shows: 300x100 is 3:1, neither a photo nor a whole "
-            "360 panorama, and it has no GPano metadata; give input.projection=flat or "
-            "input.projection=equirectangular, or add the GPano tags"},
+        BadInput{"one_pixel",
+                 [](const fs::path& path) {
+                   media::write_picture(path, small_scene()(cv::Rect(0, 0, 1, 1)));
+                 },
+                 "dot.png", "'dot.png' is only 1x1 pixels; give a picture of at least 16x16"},
+        BadInput{"three_to_one",
+                 [](const fs::path& path) {
+                   media::write_picture(path, cv::Mat::zeros(100, 300, CV_8UC3));
+                 },
+                 "wide.png",
+                 "cannot tell what 'wide.png' shows: 300x100 is 3:1, neither a photo nor a whole "
+                 "360 panorama, and it has no GPano metadata; give input.projection=flat or "
+                 "input.projection=equirectangular, or add the GPano tags"},
         BadInput{"empty_folder", [](const fs::path& path) { fs::create_directory(path); }, "photos",
                  "there are no pictures in the folder 'photos'; name a folder with pictures, or "
                  "the files themselves"}),
@@ -106,7 +108,7 @@ void PrintTo(const GoodInput& row, std::ostream* stream) {  // NOLINT(readabilit
 class UnusualInputTable : public ProgramTest, public testing::WithParamInterface<GoodInput> {};
 
 TEST_P(UnusualInputTable, Works) {
-  write_picture(folder_ / "room.png", GetParam().picture());
+  media::write_picture(folder_ / "room.png", GetParam().picture());
   const auto result = vergence(quick({"depth", "room.png", "-o", "out.exr"}));
   EXPECT_EQ(result.exit_code, 0) << result.errors;
   EXPECT_EQ(result.output, "out.exr\nout.exr.toml\nout_preview.png\n");
@@ -282,7 +284,7 @@ class CtrlC : public ProgramTest {
   // A job that takes seconds, and a signal when its network is at work.
   ProcessResult interrupted(const std::vector<std::string>& arguments, int num_signals,
                             int signal_number = SIGINT) {
-    write_picture(folder_ / "room.png", scene(2048, 1024));
+    media::write_picture(folder_ / "room.png", scene(2048, 1024));
     auto all = arguments;
     all.emplace_back("--progress=plain");
     return vergence(all, {.timeout_seconds = 60.0,

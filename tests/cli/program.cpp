@@ -38,7 +38,7 @@ cv::Mat ProgramTest::scene(int width, int height) {
 }
 
 void ProgramTest::write_scene(const std::string& name) const {
-  write_picture(folder_ / name, scene());
+  media::write_picture(folder_ / name, scene());
 }
 
 std::vector<std::string> ProgramTest::names() const {

@@ -65,7 +65,7 @@ TEST_F(Program, StartsWithoutItsHeavyLibraries) {
 }
 
 TEST_F(Program, EvaluatesWithoutNetworks) {
-  write_depth(folder_ / "room.npy", room(64), {});
+  media::write_depth(folder_ / "room.npy", room(64), {});
   const auto log = mapped_by({"eval", "--pred", "room.npy", "--gt", "room.npy"});
   for (const char* heavy : {"libtorch", "libc10", "libOpen3D", "torch.so", "open3d.so"}) {
     EXPECT_THAT(log, Not(HasSubstr(heavy)));
@@ -73,7 +73,7 @@ TEST_F(Program, EvaluatesWithoutNetworks) {
 }
 
 TEST_F(Program, NeedsNoNetworkWhereTheDepthIsGiven) {
-  write_depth(folder_ / "room.npy", room(64), {});
+  media::write_depth(folder_ / "room.npy", room(64), {});
   const auto log = mapped_by({"mesh", "room.npy", "-o", "room.glb"});
   EXPECT_THAT(log, Not(HasSubstr("libtorch")));
   EXPECT_THAT(log, Not(HasSubstr("libOpen3D")));
@@ -85,10 +85,10 @@ TEST_F(Program, PrintsResultsToStdoutAndAllElseToStderr) {
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.output, "out.pfm\nout.pfm.toml\nout_preview.png\n");
   EXPECT_THAT(result.errors, HasSubstr("'room.png': panorama 128x64 (2:1)\n"));
-  const auto depth = read_depth(folder_ / "out.pfm");
+  const auto depth = media::read_depth(folder_ / "out.pfm");
   EXPECT_EQ(values_of(depth).size(), cv::Size(128, 64));
-  EXPECT_EQ(read_picture(folder_ / "out_preview.png").rgb.size(), cv::Size(128, 64));
-  const auto info = read_sidecar(folder_ / "out.pfm");
+  EXPECT_EQ(media::read_picture(folder_ / "out_preview.png").rgb.size(), cv::Size(128, 64));
+  const auto info = media::read_sidecar(folder_ / "out.pfm");
   ASSERT_TRUE(info);
   EXPECT_EQ(info->model, "nano");
   EXPECT_EQ(info->source, "room.png");
@@ -183,11 +183,11 @@ TEST_F(Program, ViewsGoOutAndComeBackAsDepth) {
   const auto views = vergence({"views", "room.png", "-o", "views", "views.size_px=96"});
   ASSERT_EQ(views.exit_code, 0) << views.errors;
   EXPECT_THAT(views.output, testing::StartsWith("views/views.json\nviews/view_00.png\n"));
-  EXPECT_EQ(read_picture(folder_ / "views/view_19.png").rgb.size(), cv::Size(96, 96));
+  EXPECT_EQ(media::read_picture(folder_ / "views/view_19.png").rgb.size(), cv::Size(96, 96));
   // "Networks" that see a ball of 2 m around the camera.
   for (int i = 0; i < 20; ++i) {
-    write_depth(folder_ / fmt::format("views/view_{:02}.npy", i),
-                RayDistance(cv::Mat(32, 32, CV_32FC1, cv::Scalar(2.0))), {});
+    media::write_depth(folder_ / fmt::format("views/view_{:02}.npy", i),
+                       RayDistance(cv::Mat(32, 32, CV_32FC1, cv::Scalar(2.0))), {});
   }
   const std::vector<std::string> from_files = {"depth",
                                                "room.png",
@@ -201,7 +201,7 @@ TEST_F(Program, ViewsGoOutAndComeBackAsDepth) {
                                                "sky.mode=none"};
   const auto depth = vergence(from_files);
   ASSERT_EQ(depth.exit_code, 0) << depth.errors;
-  const auto info = read_sidecar(folder_ / "ball.npy");
+  const auto info = media::read_sidecar(folder_ / "ball.npy");
   EXPECT_TRUE(info->metric);
   EXPECT_NEAR(*info->min, 2.0, 0.02);
   EXPECT_NEAR(*info->max, 2.0, 0.02);
@@ -228,7 +228,7 @@ TEST_F(Program, ViewsKeepTheMapsMadeFromThem) {
 }
 
 TEST_F(Program, MeshesTheAnalyticRoom) {
-  write_depth(folder_ / "room.npy", room(1024), {});
+  media::write_depth(folder_ / "room.npy", room(1024), {});
   const auto lone = vergence({"mesh", "--depth", "room.npy", "-o", "room.glb"});
   EXPECT_EQ(lone.exit_code, 0);
   EXPECT_EQ(lone.output, "room.glb\n");
@@ -242,7 +242,7 @@ TEST_F(Program, MeshesTheAnalyticRoom) {
 }
 
 TEST_F(Program, MakesPointsAndSplats) {
-  write_depth(folder_ / "room.npy", room(128), {});
+  media::write_depth(folder_ / "room.npy", room(128), {});
   for (const char* kind : {"points", "splats"}) {
     const auto result =
         vergence({"mesh", "room.npy", "-o", "out.ply", std::string("mesh.kind=") + kind});
@@ -260,28 +260,28 @@ TEST_F(Program, MakesPointsAndSplats) {
 
 TEST_F(Program, TakesOwnDepthOfAnyKindAndScale) {
   const auto distance = room(128);
-  write_depth(folder_ / "inverse.npy", inverse_distance_from_distance(distance), {});
+  media::write_depth(folder_ / "inverse.npy", inverse_distance_from_distance(distance), {});
   fs::remove(folder_ / "inverse.npy.toml");
   write_scene("room.png");
   const auto result =
       vergence({"depth", "room.png", "--depth", "inverse.npy", "input.depth_kind=inverse_distance",
                 "input.depth_scale=0.5", "-o", "out.npy"});
   ASSERT_EQ(result.exit_code, 0) << result.errors;
-  const cv::Mat got = values_of(read_depth(folder_ / "out.npy"));
+  const cv::Mat got = values_of(media::read_depth(folder_ / "out.npy"));
   EXPECT_NEAR(got.at<float>(20, 30), 2.0F * distance.values().at<float>(20, 30), 1e-4);
 }
 
 TEST_F(Program, BelievesASidecarUnlessToldOtherwise) {
   const auto distance = room(128);
-  DepthFileInfo info;
+  media::DepthFileInfo info;
   info.scale = 0.002;
-  write_depth(folder_ / "own.png", distance, info);
+  media::write_depth(folder_ / "own.png", distance, info);
   write_scene("room.png");
   const auto value_with = [&](std::vector<std::string> more) {
     more.insert(more.begin(), {"depth", "room.png", "--depth", "own.png", "-o", "out.npy"});
     const auto result = vergence(more);
     EXPECT_EQ(result.exit_code, 0) << result.errors;
-    return values_of(read_depth(folder_ / "out.npy")).at<float>(20, 30);
+    return values_of(media::read_depth(folder_ / "out.npy")).at<float>(20, 30);
   };
   const float expected = distance.values().at<float>(20, 30);
   EXPECT_NEAR(value_with({}), expected, 2e-3);
@@ -295,9 +295,9 @@ TEST_F(Program, BelievesASidecarUnlessToldOtherwise) {
 
 TEST_F(Program, EvaluatesAsTableAndJson) {
   const auto truth = room(128);
-  write_depth(folder_ / "gt.exr", truth, {});
+  media::write_depth(folder_ / "gt.exr", truth, {});
   cv::Mat doubled = truth.values() * 2.0;
-  write_depth(folder_ / "p.pfm", RayDistance(doubled), {});
+  media::write_depth(folder_ / "p.pfm", RayDistance(doubled), {});
   const std::vector<std::string> command = {"eval", "--pred", "p.pfm", "--gt", "gt.exr"};
   const auto run = [&](std::vector<std::string> more) {
     more.insert(more.begin(), command.begin(), command.end());
@@ -325,8 +325,9 @@ TEST_F(Program, RefusesAPreviewUpsideDown) {
 
 TEST_F(Program, TellsOfMapsAndMasksOfAnotherShape) {
   const auto truth = room(128);
-  write_depth(folder_ / "gt.exr", truth, {});
-  write_depth(folder_ / "square.npy", RayDistance(cv::Mat(64, 64, CV_32FC1, cv::Scalar(2.0))), {});
+  media::write_depth(folder_ / "gt.exr", truth, {});
+  media::write_depth(folder_ / "square.npy",
+                     RayDistance(cv::Mat(64, 64, CV_32FC1, cv::Scalar(2.0))), {});
   const auto result = vergence({"eval", "--pred", "square.npy", "--gt", "gt.exr"});
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.errors,
@@ -335,7 +336,7 @@ TEST_F(Program, TellsOfMapsAndMasksOfAnotherShape) {
   write_scene("room.png");
   const auto mesh = vergence({"mesh", "room.png", "--depth", "square.npy", "-o", "out.ply"});
   EXPECT_THAT(mesh.errors, HasSubstr("warning: 'square.npy' is 64x64 and 'room.png' 128x64"));
-  write_picture(folder_ / "mask.png", scene(64, 32));
+  media::write_picture(folder_ / "mask.png", scene(64, 32));
   const auto mask = vergence({"eval", "--pred", "gt.exr", "--gt", "gt.exr", "--mask", "mask.png"});
   EXPECT_EQ(mask.exit_code, 2);
   EXPECT_EQ(mask.errors,

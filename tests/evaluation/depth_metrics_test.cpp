@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-namespace vergence {
+namespace vergence::evaluation {
 namespace {
 
 cv::Mat row(std::initializer_list<float> values) {
@@ -249,4 +249,4 @@ TEST(DepthAlign, WordsRoundTrip) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::evaluation

@@ -13,7 +13,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-namespace vergence {
+namespace vergence::evaluation {
 namespace {
 
 using nlohmann::json;
@@ -123,4 +123,4 @@ INSTANTIATE_TEST_SUITE_P(
     });
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::evaluation

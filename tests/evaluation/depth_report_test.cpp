@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-namespace vergence {
+namespace vergence::evaluation {
 namespace {
 
 DepthEvaluation sample_evaluation(bool sphere) {
@@ -49,4 +49,4 @@ TEST(DepthReport, JsonHoldsTheNumbersUnrounded) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::evaluation

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-namespace vergence {
+namespace vergence::evaluation {
 namespace {
 
 TEST(SeamStep, IsTheLogarithmicStepFromTheLastColumnToTheFirst) {
@@ -52,4 +52,4 @@ TEST(SeamStep, NeedsAValidSeam) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::evaluation

@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-namespace vergence {
+namespace vergence::media {
 namespace {
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
@@ -67,4 +67,4 @@ TEST(Colormap, MapsWithoutValuesOrWithOneAreDrawn) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::media

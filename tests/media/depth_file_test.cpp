@@ -13,7 +13,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-namespace vergence {
+namespace vergence::media {
 namespace {
 
 using test::error_of;
@@ -262,4 +262,4 @@ TEST(DepthFile, AFailedWriteLeavesNothingBehind) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::media

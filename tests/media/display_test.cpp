@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace vergence {
+namespace vergence::media {
 namespace {
 
 Picture floating(const cv::Mat& rgb) {
@@ -81,4 +81,4 @@ TEST(Display, TransparencyShowsTheBackground) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::media

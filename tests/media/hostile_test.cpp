@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-namespace vergence {
+namespace vergence::media {
 namespace {
 
 using test::TemporaryFolder;
@@ -93,4 +93,4 @@ INSTANTIATE_TEST_SUITE_P(All, HostileDepth,
                          });
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::media

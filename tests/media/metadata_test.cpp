@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-namespace vergence {
+namespace vergence::media {
 namespace {
 
 using test::gradient_rgb;
@@ -250,4 +250,4 @@ TEST(Metadata, HostileXmpAndExifNeverCrash) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::media

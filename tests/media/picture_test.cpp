@@ -14,7 +14,7 @@
 #include <jpeglib.h>
 #include <opencv2/imgproc.hpp>
 
-namespace vergence {
+namespace vergence::media {
 namespace {
 
 using test::bytes_of;
@@ -481,4 +481,4 @@ TEST(Picture, EightThousandByFourThousandReads) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::media

@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-namespace vergence {
+namespace vergence::media {
 namespace {
 
 using test::error_of;
@@ -125,4 +125,4 @@ TEST(Sidecar, HostileTextNeverCrashes) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::media

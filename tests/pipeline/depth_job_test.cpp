@@ -166,8 +166,8 @@ class OwnDepthTest : public ::testing::Test {
  protected:
   OwnDepth write(const RayDistance& distance, const std::string& name = "own.npy") {
     const auto path = folder_ / name;
-    write_depth(path, distance, {});
-    std::filesystem::remove(sidecar_path(path));
+    media::write_depth(path, distance, {});
+    std::filesystem::remove(media::sidecar_path(path));
     return {path, std::nullopt, std::nullopt};
   }
 

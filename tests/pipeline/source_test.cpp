@@ -14,7 +14,7 @@ namespace {
 
 using projection::SphereWindow;
 
-Recognition recognised(const char* name, cv::Size size, const PictureMetadata& metadata = {},
+Recognition recognised(const char* name, cv::Size size, const media::PictureMetadata& metadata = {},
                        InputProjection asked = InputProjection::kAuto) {
   return recognise(name, size, metadata, asked);
 }
@@ -40,9 +40,9 @@ TEST(Recognise, BelievesTheNameWhenTheShapeIsNearlyRight) {
 }
 
 TEST(Recognise, BelievesMetadataFirst) {
-  PictureMetadata metadata;
+  media::PictureMetadata metadata;
   metadata.equirectangular = true;
-  metadata.crop = PanoramaCrop{4000, 2000, 500, 600};
+  metadata.crop = media::PanoramaCrop{4000, 2000, 500, 600};
   const auto seen = recognised("a.jpg", {3000, 800}, metadata);
   EXPECT_EQ(seen.evidence, "GPano");
   EXPECT_EQ(seen.window, (SphereWindow{4000, 2000, 500, 600, 3000, 800}));
@@ -71,7 +71,7 @@ TEST(Recognise, RefusesPicturesThatAreTooSmall) {
 }
 
 TEST(FieldOfView, FollowsExif) {
-  PictureMetadata metadata;
+  media::PictureMetadata metadata;
   EXPECT_FALSE(fov_from_exif(metadata, {4000, 3000}));
   metadata.focal_35mm = 26.0;
   // 3:2: the 35 mm frame itself.
@@ -96,7 +96,7 @@ cv::Mat gradient(int width, int height) {
 TEST(OpenSource, LevelsATiltedPanorama) {
   const test::TemporaryFolder folder;
   const auto path = folder / "tilted.png";
-  write_picture(path, gradient(256, 128));
+  media::write_picture(path, gradient(256, 128));
   SourceOptions options;
   options.yaw = Radians::from_degrees(90);
   const auto source = open_source(path, options);
@@ -110,7 +110,7 @@ TEST(OpenSource, LevelsATiltedPanorama) {
 TEST(OpenSource, MarksWhatACroppedPanoramaDoesNotShow) {
   const test::TemporaryFolder folder;
   const auto path = folder / "wide.png";
-  write_picture(path, gradient(256, 64));
+  media::write_picture(path, gradient(256, 64));
   SourceOptions options;
   options.projection = InputProjection::kEquirectangular;
   const auto upright = open_source(path, options);

@@ -6,7 +6,7 @@
 
 #include <fstream>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 class FilesPredictorTest : public ::testing::Test {
@@ -74,4 +74,4 @@ TEST_F(FilesPredictorTest, RefusesAMissingFolderAndAMapOfAnotherKind) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::predictors

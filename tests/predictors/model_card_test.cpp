@@ -8,7 +8,7 @@
 #include <random>
 #include <sstream>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 constexpr std::string_view kCard = R"(
@@ -271,4 +271,4 @@ TEST(NetworkSize, NeverLeavesItsBound) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::predictors

@@ -20,7 +20,7 @@
 
 #include <opencv2/imgproc.hpp>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 using test::maps_near;
@@ -257,4 +257,4 @@ TEST(Nano, NamesEveryTensorThatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::predictors

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <limits>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 // The planes of a one-colour picture, one value each; -1 if a plane is not even.
@@ -91,4 +91,4 @@ TEST(DepthOf, InvertsScalesAndMarksWhatCannotBe) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::predictors

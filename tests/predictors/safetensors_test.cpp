@@ -12,7 +12,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 // A file with this header and `data_size` bytes 0, 1, 2, ... behind it.
@@ -237,4 +237,4 @@ TEST(Safetensors, TenThousandDamagedFilesDoNoHarm) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::predictors

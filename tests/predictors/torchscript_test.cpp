@@ -10,7 +10,7 @@
 
 #include <opencv2/imgproc.hpp>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 namespace fs = std::filesystem;
@@ -197,4 +197,4 @@ TEST_F(TorchScript, RealNetworkGivesItsGoldenOutput) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::predictors

@@ -8,7 +8,7 @@
 #include <random>
 #include <string>
 
-namespace vergence {
+namespace vergence::predictors {
 namespace {
 
 WeightFormat format_of(const std::string& file) {
@@ -80,4 +80,4 @@ TEST(MapFile, GivesTheBytesAndNamesWhatItCannotOpen) {
 }
 
 }  // namespace
-}  // namespace vergence
+}  // namespace vergence::predictors

@@ -11,10 +11,10 @@ int main() {
   const Eigen::Vector3d front =
       vergence::projection::direction_at(vergence::projection::SphereWindow::whole(8, 4), 4.0, 2.0);
   const cv::Mat truth(4, 8, CV_32F, cv::Scalar(2.0 - front.z()));  // the front looks to -Z
-  const auto evaluation = vergence::evaluate_depth(
+  const auto evaluation = vergence::evaluation::evaluate_depth(
       vergence::InverseDistance(0.25 / truth), vergence::RayDistance(truth),
-      {.align = vergence::DepthAlign::kScale, .sphere = true});
+      {.align = vergence::evaluation::DepthAlign::kScale, .sphere = true});
   std::printf("distance %.1f, scale %.1f\n", static_cast<double>(truth.at<float>(0, 0)),
               evaluation.plain.scale);
-  return vergence::to_table(evaluation).empty() ? 1 : 0;
+  return vergence::evaluation::to_table(evaluation).empty() ? 1 : 0;
 }
