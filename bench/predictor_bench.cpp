@@ -35,7 +35,7 @@ Network& nano() {
     NetworkSource source;
     source.name = "nano";
     source.backend = "native:nano";
-    source.embedded = find_embedded_model("nano")->weights;
+    source.embedded = embedded_weights("nano");
     source.device = "cpu";
     return std::unique_ptr<Network>(open(source));
   }();
@@ -93,11 +93,11 @@ void run_views(const Variant& variant, const cv::Mat& batch) {
 
 // What the program does, preprocessing included.
 void measure_predictor() {
-  const auto predictor = make_nano({.size_px = kSide}, {.device = "cpu"});
+  const auto predictor = make_network({.size_px = kSide}, {.device = "cpu"});
   cv::Mat picture(kSide, kSide, CV_8UC3);
   cv::randu(picture, cv::Scalar::all(0), cv::Scalar::all(256));
   const std::vector<PredictorInput> pictures(kViews, {.name = "view", .rgb = picture});
-  measure("make_nano()->predict()", [&] { (void)predictor->predict(pictures, no_progress()); });
+  measure("make_network()->predict()", [&] { (void)predictor->predict(pictures, no_progress()); });
 }
 
 }  // namespace

@@ -22,14 +22,15 @@ void run_depth(const Work& work) {
   const auto own = pipeline::own_depth(work.config);
   const auto batch = pipeline::plan_batch(work.inputs, work.output,
                                           {"_depth", "." + output_options.format, kExtensions});
-  const auto predictor = own ? nullptr : pipeline::make_predictor(work.config);
+  const auto predictors =
+      own ? std::vector<std::unique_ptr<DepthPredictor>>() : pipeline::make_predictors(work.config);
   for_each_input(work, batch.size(), [&](std::size_t i) {
     const auto& [input, output] = batch[i];
     const auto source = pipeline::open_source(input, source_options);
     pipeline::check_writable(output);
     const auto depth =
         own ? pipeline::use_own_depth(*own, source, source_options, depth_options)
-            : pipeline::estimate_depth(source, *predictor, depth_options, work.progress);
+            : pipeline::estimate_depth(source, *predictors.front(), depth_options, work.progress);
     work.progress.begin("writing", "files", 1);
     const auto paths =
         pipeline::write_depth_result(output, depth, input.filename().string(), output_options);

@@ -58,8 +58,9 @@ class MeshCommand {
       return {std::move(depth), source.rgb};
     }
     // Made once, for the first picture that needs it.
-    if (predictor_ == nullptr) predictor_ = pipeline::make_predictor(work_.config);
-    auto depth = pipeline::estimate_depth(source, *predictor_, depth_options_, work_.progress);
+    if (predictors_.empty()) predictors_ = pipeline::make_predictors(work_.config);
+    auto depth =
+        pipeline::estimate_depth(source, *predictors_.front(), depth_options_, work_.progress);
     return {std::move(depth), source.rgb};
   }
 
@@ -77,7 +78,7 @@ class MeshCommand {
   pipeline::DepthOptions depth_options_;
   pipeline::MeshJobOptions mesh_options_;
   std::optional<pipeline::OwnDepth> own_;
-  std::unique_ptr<DepthPredictor> predictor_;
+  std::vector<std::unique_ptr<DepthPredictor>> predictors_;
   bool lone_ = false;
 };
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DROOT=configs -DFILES=a.toml;b.toml -DOUTPUT=x.cpp -P embed.cmake: FILES, which lie below
-# ROOT, as a C++ source.
+# cmake -DROOT=configs -DFILES=a.toml;b.toml -DROOM=config -DFUNCTION=embedded_files -DHEADER=x.hpp
+#       -DOUTPUT=x.cpp -P embed.cmake: the TOML FILES, which lie below ROOT, as a C++ source that
+# defines FUNCTION() -> span of EmbeddedFile {name, text}.
 list(SORT FILES)
 set(entries "")
 foreach(file ${FILES})
@@ -10,18 +11,18 @@ foreach(file ${FILES})
   string(APPEND entries "    {\"${name}\", R\"TOML(${text})TOML\"},\n")
 endforeach()
 list(LENGTH FILES count)
-file(WRITE ${OUTPUT} "// Made by config/embed.cmake.
-#include \"config/search_path.hpp\"
+file(WRITE ${OUTPUT} "// Made by cmake/embed.cmake.
+#include \"${HEADER}\"
 
 #include <array>
 
-namespace vergence::config {
+namespace vergence::${ROOM} {
 
-std::span<const EmbeddedFile> embedded_files() {
+std::span<const EmbeddedFile> ${FUNCTION}() {
   static constexpr std::array<EmbeddedFile, ${count}> kFiles = {{
 ${entries}  }};
   return kFiles;
 }
 
-}  // namespace vergence::config
+}  // namespace vergence::${ROOM}
 ")

@@ -9,8 +9,8 @@
 #include "predictors/predictor_factory.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <set>
 #include <string>
 
 #include <fmt/format.h>
@@ -55,7 +55,10 @@ InputProjection projection_at(const Config& config, std::string_view key) {
 }
 
 predictors::RunOptions run_options(const Config& config) {
-  return {.device = config.string("device"), .threads = integer(config, "threads")};
+  return {.device = config.string("device"),
+          .threads = integer(config, "threads"),
+          .precision = predictors::precision_from_string(config.string("predictor.precision"))
+                           .value_or(predictors::Precision::kAuto)};
 }
 
 constexpr double kSameView = 1e-4;  // radians
@@ -94,6 +97,23 @@ std::unique_ptr<DepthPredictor> make_files_predictor(const Config& config) {
     return media::read_depth(path, {.kind = kind, .scale = std::nullopt});
   };
   return predictors::make_files(options);
+}
+
+std::unique_ptr<DepthPredictor> make_network_predictor(const Config& config,
+                                                       predictors::NetworkOptions options) {
+  options.size_px = integer(config, "predictor.size_px");
+  options.flip = config.boolean("predictor.flip");
+  return predictors::make_network(options, run_options(config));
+}
+
+std::vector<std::string> ensemble_members(const Config& config) {
+  auto members = config.strings("predictor.members");
+  const std::set<std::string> different(members.begin(), members.end());
+  if (members.size() < 2 || different.size() < members.size()) {
+    throw Error(ErrorCode::kUsage, "'predictor.members' must name at least two different networks")
+        .hint("for example predictor.members=[nano,depth_anything_v2_small]");
+  }
+  return members;
 }
 
 }  // namespace
@@ -213,21 +233,22 @@ EvalRequest eval_request(const std::filesystem::path& prediction,
   return request;
 }
 
-std::unique_ptr<DepthPredictor> make_predictor(const Config& config) {
+std::vector<std::unique_ptr<DepthPredictor>> make_predictors(const Config& config) {
+  std::vector<std::unique_ptr<DepthPredictor>> result;
   const auto name = config.string("predictor.name");
-  if (name == "nano") {
-    return predictors::make_nano({.size_px = integer(config, "predictor.size_px")},
-                                 run_options(config));
+  if (name == "files") {
+    result.push_back(make_files_predictor(config));
+  } else if (name == "ensemble") {
+    for (const auto& member : ensemble_members(config)) {
+      result.push_back(make_network_predictor(config, {.name = member}));
+    }
+  } else {
+    predictors::NetworkOptions options{.name = name};
+    options.weights = config.string("predictor.path");
+    if (config.contains("predictor.card")) options.card = config.string("predictor.card");
+    result.push_back(make_network_predictor(config, std::move(options)));
   }
-  if (name == "torchscript") {
-    return predictors::make_torchscript(
-        {.path = config.string("predictor.path"), .card = config.string("predictor.card")},
-        run_options(config));
-  }
-  if (name == "files") return make_files_predictor(config);
-  static const std::array<std::string, 3> kNames = {"nano", "torchscript", "files"};
-  throw Error(ErrorCode::kUsage, fmt::format("there is no predictor '{}'", name))
-      .hint("choose " + quoted_list(kNames));
+  return result;
 }
 
 void apply_machine_options(const Config& config) {

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace vergence::pipeline {
 
@@ -32,8 +33,10 @@ namespace vergence::pipeline {
                                        const std::filesystem::path& ground_truth,
                                        const config::Config& config);
 
-// The network (or folder of maps) of the group `predictor`.
-[[nodiscard]] std::unique_ptr<DepthPredictor> make_predictor(const config::Config& config);
+// The networks of the group `predictor`: several for an ensemble, otherwise one (a folder of maps
+// is one too).
+[[nodiscard]] std::vector<std::unique_ptr<DepthPredictor>> make_predictors(
+    const config::Config& config);
 
 // Sets the threads of all parallel loops.
 void apply_machine_options(const config::Config& config);

@@ -8,16 +8,15 @@
 
 namespace vergence::predictors {
 
-struct EmbeddedModel {
-  std::string_view id;
-  std::string_view card;               // the TOML text
-  std::span<const std::byte> weights;  // a safetensors file
+struct EmbeddedFile {
+  std::string_view name;  // below models/, without ".toml"
+  std::string_view text;
 };
 
-// All models inside the program.
-[[nodiscard]] std::span<const EmbeddedModel> embedded_models();
+// The cards of all known networks, sorted by name.
+[[nodiscard]] std::span<const EmbeddedFile> embedded_cards();
 
-// The one of this id, or nothing.
-[[nodiscard]] const EmbeddedModel* find_embedded_model(std::string_view id);
+// The weights of a network that comes with the program (a safetensors file); empty for all others.
+[[nodiscard]] std::span<const std::byte> embedded_weights(std::string_view id);
 
 }  // namespace vergence::predictors

@@ -3,7 +3,6 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "predictors/embedded.hpp"
 
 #include <algorithm>
 #include <array>
@@ -137,6 +136,34 @@ class CardReader {
     return fallback;
   }
 
+  // A count of bytes; 0 if the key is not there.
+  std::int64_t big_integer(const std::string& key) {
+    const toml::node* found = node(key);
+    if (found == nullptr) return 0;
+    const auto value = found->value_exact<std::int64_t>();
+    if (!value || *value < 1) {
+      problem(fmt::format("'{}' must be a whole number above 0, not {}", key, shown(*found)));
+    }
+    return value.value_or(0);
+  }
+
+  // A list of texts; empty if the key is not there.
+  std::vector<std::string> texts(const std::string& key) {
+    const toml::node* found = node(key);
+    if (found == nullptr) return {};
+    std::vector<std::string> result;
+    const toml::array* values = found->as_array();
+    if (values != nullptr) {
+      for (const auto& value : *values) {
+        if (const auto text = value.value_exact<std::string>()) result.push_back(*text);
+      }
+    }
+    if (values == nullptr || result.empty() || result.size() != values->size()) {
+      problem(fmt::format("'{}' must be a list of texts, not {}", key, shown(*found)));
+    }
+    return result;
+  }
+
   // A finite number, above zero if so asked.
   double number(const std::string& key, double fallback, bool positive) {
     const toml::node* found = node(key);
@@ -230,6 +257,7 @@ CardModel read_model(CardReader& reader) {
   model.license = reader.text("model.license", true);
   model.license_note = reader.text("model.license_note");
   model.description = reader.text("model.description");
+  model.commercial = reader.flag("model.commercial", true);
   const bool plain = std::all_of(model.id.begin(), model.id.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
   });
@@ -241,6 +269,39 @@ CardModel read_model(CardReader& reader) {
                                model.backend));
   }
   return model;
+}
+
+// A name that stays in the folder it is looked for in.
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
+}
+
+bool is_sha256(const std::string& text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+CardWeights read_weights(CardReader& reader) {
+  CardWeights weights;
+  weights.files = reader.texts("weights.files");
+  weights.url = reader.text("weights.url");
+  weights.sha256 = reader.text("weights.sha256");
+  weights.bytes = reader.big_integer("weights.bytes");
+  weights.source = reader.text("weights.source");
+  for (const auto& file : weights.files) {
+    if (!is_plain_name(file)) {
+      reader.problem(fmt::format("'weights.files' must hold names of files, not '{}'", file));
+    }
+  }
+  if (!weights.url.empty()) {
+    if (!weights.url.starts_with("https://") && !weights.url.starts_with("http://")) {
+      reader.problem("'weights.url' must begin with 'https://' or 'http://'");
+    }
+    if (weights.files.empty()) reader.problem("'weights.url' needs 'weights.files'");
+  }
+  if (!weights.sha256.empty() && !is_sha256(weights.sha256)) {
+    reader.problem("'weights.sha256' must be 64 lower-case hexadecimal digits");
+  }
+  return weights;
 }
 
 // `size` belongs to the rules with one side, `width` and `height` to those with two.
@@ -370,6 +431,7 @@ ModelCard parse_model_card(std::string_view toml, const std::string& name) {
   CardReader reader(table, name);
   ModelCard card;
   card.model = read_model(reader);
+  card.weights = read_weights(reader);
   card.input = read_input(reader);
   card.output = read_output(reader);
   reader.finish();
@@ -395,23 +457,6 @@ ModelCard read_model_card(const std::filesystem::path& path) {
         .hint("a card is a page of TOML");
   }
   return parse_model_card(text, path.string());
-}
-
-const ModelCard& builtin_model_card(std::string_view id) {
-  static const auto cards = [] {
-    std::map<std::string, ModelCard, std::less<>> parsed;
-    for (const auto& model : embedded_models()) {
-      parsed.emplace(model.id, parse_model_card(model.card, std::string(model.id) + ".toml"));
-    }
-    return parsed;
-  }();
-  const auto found = cards.find(id);
-  if (found != cards.end()) return found->second;
-  std::vector<std::string> names;
-  names.reserve(cards.size());
-  for (const auto& [name, card] : cards) names.push_back(name);
-  throw Error(ErrorCode::kUsage, fmt::format("there is no built-in network '{}'", id))
-      .hint("there is " + quoted_list(names));
 }
 
 cv::Size network_size(const CardInput& input, cv::Size picture) {

@@ -6,9 +6,11 @@
 #include "core/depth.hpp"
 
 #include <array>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <opencv2/core.hpp>
 
@@ -44,6 +46,16 @@ struct CardModel {
   std::string license;       // SPDX id, or words
   std::string license_note;  // what a user must know besides
   std::string description;
+  bool commercial = true;  // false: the licence of the weights forbids commercial use
+};
+
+// The file of weights, and where its authors offer it.
+struct CardWeights {
+  std::vector<std::string> files;  // names under which it is looked for, the official one first
+  std::string url;                 // the official address of files[0]; empty: none
+  std::string sha256;              // 64 hexadecimal digits, where a public text states it
+  std::int64_t bytes = 0;          // about; 0 = not stated
+  std::string source;              // page that describes the network
 };
 
 struct CardInput {
@@ -72,6 +84,7 @@ struct CardOutput {
 
 struct ModelCard {
   CardModel model;
+  CardWeights weights;
   CardInput input;
   CardOutput output;
 };
@@ -80,9 +93,6 @@ struct ModelCard {
 // unknown key, missing key, wrong type, unknown word and value out of range.
 [[nodiscard]] ModelCard parse_model_card(std::string_view toml, const std::string& name);
 [[nodiscard]] ModelCard read_model_card(const std::filesystem::path& path);
-
-// The card of a network that comes with the program ("nano").
-[[nodiscard]] const ModelCard& builtin_model_card(std::string_view id);
 
 // The picture's size inside the network (kFitPad: without the padding), by the card's rule.
 [[nodiscard]] cv::Size network_size(const CardInput& input, cv::Size picture);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "predictors/model_card.hpp"
+#include "predictors/predictor_factory.hpp"
 
 #include <cstddef>
 #include <filesystem>
@@ -23,6 +24,7 @@ struct NetworkSource {
   std::span<const std::byte> embedded;  // a safetensors file inside the program
   OutputSelector output;                // TorchScript: which value of the result is the depth
   std::string device = "auto";          // as RunOptions::device
+  Precision precision = Precision::kAuto;
 };
 
 class Network {

@@ -6,6 +6,7 @@
 #include "core/parallel.hpp"
 #include "predictors/embedded.hpp"
 #include "predictors/model_card.hpp"
+#include "predictors/model_registry.hpp"
 #include "predictors/network.hpp"
 #include "predictors/predictor_factory.hpp"
 #include "predictors/preprocessing.hpp"
@@ -18,16 +19,18 @@
 #include <cstdlib>
 
 #include <fmt/format.h>
+#include <opencv2/core.hpp>
 
 namespace vergence::predictors {
 namespace {
 
 class NetworkPredictor : public DepthPredictor {
  public:
-  NetworkPredictor(ModelCard card, NetworkSource source, const RunOptions& run)
+  NetworkPredictor(ModelCard card, NetworkSource source, const RunOptions& run, bool flip)
       : card_(std::move(card)),
         source_(std::move(source)),
-        threads_(run.threads) {
+        threads_(run.threads),
+        flip_(flip) {
     source_.name = card_.model.id;
     source_.backend = card_.model.backend;
     source_.output = card_.output.depth;
@@ -83,15 +86,29 @@ class NetworkPredictor : public DepthPredictor {
 
   [[nodiscard]] AnyDepth map_of(const PredictorInput& picture, int threads) {
     const Placement placement = placement_of(card_.input, picture);
+    cv::Mat map = raw_map(picture.rgb, placement, threads);
+    if (flip_) {
+      cv::Mat mirrored;
+      cv::flip(picture.rgb, mirrored, 1);
+      cv::Mat other = raw_map(mirrored, placement, threads);
+      cv::flip(other, other, 1);
+      map = 0.5 * (map + other);
+    }
+    return depth_of(card_.output, map);
+  }
+
+  // What the network says about the picture, without padding.
+  [[nodiscard]] cv::Mat raw_map(const cv::Mat& rgb, const Placement& placement, int threads) {
     const std::array<int, 4> shape = {1, 3, placement.input.height, placement.input.width};
     cv::Mat batch(static_cast<int>(shape.size()), shape.data(), CV_32F);
-    write_planes(card_.input, picture.rgb, placement, batch.ptr<float>());
-    return depth_of(card_.output, network_->run(batch, threads).front(), placement);
+    write_planes(card_.input, rgb, placement, batch.ptr<float>());
+    return without_padding(network_->run(batch, threads).front(), placement).clone();
   }
 
   ModelCard card_;
   NetworkSource source_;
   int threads_;
+  bool flip_;
   PredictorInfo info_;
   std::unique_ptr<Network> network_;
 };
@@ -115,45 +132,80 @@ void check(const RunOptions& run) {
   }
 }
 
-}  // namespace
-
-std::unique_ptr<DepthPredictor> make_nano(const NanoOptions& options, const RunOptions& run) {
-  check(run);
+void set_size(ModelCard& card, int size_px) {
+  if (size_px == 0) return;
   constexpr int kSmallest = 64;
-  constexpr int kLargest = 2048;
-  if (options.size_px < kSmallest || options.size_px > kLargest) {
+  constexpr int kLargest = 4096;
+  if (card.input.size == 0) {
     throw Error(ErrorCode::kUsage,
-                fmt::format("the size of 'nano' must be from {} to {} pixels, not {}", kSmallest,
-                            kLargest, options.size_px))
-        .hint("224 to 256 is best");
+                fmt::format("the network '{}' takes {}x{} pixels only", card.model.id,
+                            card.input.exact_size.width, card.input.exact_size.height))
+        .hint("leave predictor.size_px out");
   }
-  ModelCard card = builtin_model_card("nano");
-  card.input.size = options.size_px;
-  NetworkSource source;
-  source.embedded = find_embedded_model("nano")->weights;
-  return std::make_unique<NetworkPredictor>(std::move(card), std::move(source), run);
+  if (size_px < kSmallest || size_px > kLargest) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("the size of '{}' must be from {} to {} pixels, not {}", card.model.id,
+                            kSmallest, kLargest, size_px))
+        .hint(fmt::format("{} is what the network was made for", card.input.size));
+  }
+  card.input.size = size_px;
 }
 
-std::unique_ptr<DepthPredictor> make_torchscript(const TorchScriptOptions& options,
-                                                 const RunOptions& run) {
-  check(run);
-  ModelCard card = read_model_card(options.card);
-  if (card.model.backend != "torchscript") {
-    throw Error(ErrorCode::kUsage, fmt::format("the model card '{}' is one for backend '{}'",
-                                               options.card.string(), card.model.backend))
-        .hint("predictor=torchscript needs backend = \"torchscript\"");
+Error missing_weights(const ModelCard& card) {
+  Error error(fmt::format("the weights of '{}' are not on this machine", card.model.id));
+  if (card.weights.files.empty()) {
+    return std::move(error).hint("give the network's file with predictor.path=FILE");
   }
-  const WeightFormat format = weight_format(map_file(options.path).bytes);
-  if (format != WeightFormat::kTorchScript) {
-    throw Error(fmt::format("'{}' is not a TorchScript file but {}", options.path.string(),
-                            to_string(format)))
+  const auto folders = model_folders();
+  return std::move(error).hint(fmt::format(
+      "{}put '{}' into '{}', or give predictor.path=FILE",
+      card.weights.url.empty() ? ""
+                               : fmt::format("run 'vergence models fetch {}', ", card.model.id),
+      card.weights.files.front(), folders.empty() ? "$VERGENCE_MODELS" : folders.back().string()));
+}
+
+// The file to load. That it is code or weights, as the card needs, is told by its content.
+std::filesystem::path checked_weights(const ModelCard& card, const std::filesystem::path& given) {
+  const auto found = given.empty() ? find_weights(card) : std::optional(given);
+  if (!found) throw missing_weights(card);
+  const WeightFormat format = weight_format(map_file(*found).bytes);
+  if (card.model.backend == "torchscript" && format != WeightFormat::kTorchScript) {
+    throw Error(
+        fmt::format("'{}' is not a TorchScript file but {}", found->string(), to_string(format)))
         .hint(
             "export the network with torch.jit.trace or torch.jit.script and save() it "
             "(docs/model-cards.md)");
   }
+  if (card.model.backend != "torchscript" && format != WeightFormat::kSafetensors &&
+      format != WeightFormat::kCheckpoint) {
+    throw Error(fmt::format("'{}' holds no weights: it is {}", found->string(), to_string(format)))
+        .hint(format == WeightFormat::kTorchScript
+                  ? "use predictor=torchscript with a model card for it"
+                  : "give the official checkpoint (.pth, .pt) or a .safetensors file");
+  }
+  return *found;
+}
+
+}  // namespace
+
+std::optional<Precision> precision_from_string(std::string_view word) {
+  if (word == "auto") return Precision::kAuto;
+  if (word == "f32") return Precision::kFloat32;
+  if (word == "bf16") return Precision::kBFloat16;
+  return std::nullopt;
+}
+
+std::unique_ptr<DepthPredictor> make_network(const NetworkOptions& options, const RunOptions& run) {
+  check(run);
+  ModelCard card =
+      options.card.empty() ? find_model_card(options.name) : read_model_card(options.card);
+  set_size(card, options.size_px);
   NetworkSource source;
-  source.file = options.path;
-  return std::make_unique<NetworkPredictor>(std::move(card), std::move(source), run);
+  source.embedded =
+      options.weights.empty() ? embedded_weights(card.model.id) : std::span<const std::byte>{};
+  if (source.embedded.empty()) source.file = checked_weights(card, options.weights);
+  source.precision = run.precision;
+  return std::make_unique<NetworkPredictor>(std::move(card), std::move(source), run, options.flip);
 }
 
 }  // namespace vergence::predictors

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes depth predictors: the embedded network, a TorchScript file with its model card, a folder of
-// maps. None of these calls maps LibTorch; it is opened by the first predict() of a network.
+// Makes depth predictors: a network by its model card, or a folder of maps. None of these calls
+// maps LibTorch; it is opened by the first predict() of a network.
 #pragma once
 
 #include "core/depth.hpp"
@@ -9,24 +9,36 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace vergence::predictors {
+
+// In which numbers a network computes.
+enum class Precision {
+  kAuto,  // the fastest one that the card's error bound allows on this device
+  kFloat32,
+  kBFloat16,  // on CPUs; halves memory and, with AMX or AVX512-BF16, time
+};
+
+// "auto", "f32", "bf16"; nothing for another word.
+[[nodiscard]] std::optional<Precision> precision_from_string(std::string_view word);
 
 // Where and with how much a network runs.
 struct RunOptions {
   std::string device = "auto";  // "auto" (CUDA where LibTorch has it), "cpu", "cuda" or "cuda:N"
   int threads = 0;              // CPU threads, >= 0; 0 = core's thread_count()
+  Precision precision = Precision::kAuto;
 };
 
-struct NanoOptions {
-  int size_px = 256;  // short side of the network's input, 64-2048, taken to a multiple of 32;
-                      // 224-256 is best, larger is slower and not better
-};
-
-struct TorchScriptOptions {
-  std::filesystem::path path;  // the TorchScript file
-  std::filesystem::path card;  // its model card (docs/model-cards.md)
+// Which network, and how it is used.
+struct NetworkOptions {
+  std::string name = "nano";           // a known network (model_registry.hpp); unused with `card`
+  std::filesystem::path card = {};     // a model card of your own (docs/model-cards.md)
+  std::filesystem::path weights = {};  // its file; empty: looked for by the card
+  int size_px = 0;                     // the card's input.size, 64-4096; 0 = as the card says
+  bool flip = false;                   // average with the prediction of the mirrored picture
 };
 
 // Reads the file as a map of the kind asked for; throws Error naming the file where it cannot.
@@ -39,16 +51,13 @@ struct FilesOptions {
   DepthReader read;                        // how to read one (media/ knows the formats)
 };
 
-// The embedded network `nano` (models/nano/MODEL_CARD.md); gives disparities. Throws Error(kUsage)
-// for a size, device or thread count out of range.
-[[nodiscard]] std::unique_ptr<DepthPredictor> make_nano(const NanoOptions& options,
-                                                        const RunOptions& run = {});
-
-// Any TorchScript network as its card describes it. Throws Error for a card with mistakes (all of
-// them at once), a missing file, or a file that is something else than TorchScript (told by
-// content); what only LibTorch can tell comes with the first predict().
-[[nodiscard]] std::unique_ptr<DepthPredictor> make_torchscript(const TorchScriptOptions& options,
-                                                               const RunOptions& run = {});
+// A network by its card. Weights are looked for in the model folders; those of `nano` are inside
+// the program. Throws Error for an unknown network, a card with mistakes (all of them at once),
+// missing weights, a file that is no weights (told by its content), a size that the card does not
+// allow, and a device or thread count out of range; what only LibTorch can tell comes with the
+// first predict().
+[[nodiscard]] std::unique_ptr<DepthPredictor> make_network(const NetworkOptions& options,
+                                                           const RunOptions& run = {});
 
 // Maps made elsewhere: for a picture "view_00" the first that exists of view_00.npy, .exr, .pfm,
 // .png in the folder. Throws Error where the folder does not exist; predict() throws Error naming

@@ -39,19 +39,6 @@ cv::Mat resized(const CardInput& input, const cv::Mat& rgb, cv::Size size) {
   return result;
 }
 
-// The part of the output map that `placement.picture` became.
-cv::Mat without_padding(const cv::Mat& map, const Placement& placement) {
-  if (placement.picture.size() == placement.input) return map;
-  const double scale_x = static_cast<double>(map.cols) / placement.input.width;
-  const double scale_y = static_cast<double>(map.rows) / placement.input.height;
-  const auto& [x, y, width, height] = placement.picture;
-  const int left = std::min(cvRound(x * scale_x), map.cols - 1);
-  const int top = std::min(cvRound(y * scale_y), map.rows - 1);
-  const int right = std::max(cvRound((x + width) * scale_x), left + 1);
-  const int bottom = std::max(cvRound((y + height) * scale_y), top + 1);
-  return map(cv::Range(top, bottom), cv::Range(left, right));
-}
-
 bool only_above_zero(DepthKind kind) {
   return kind == DepthKind::kDistance || kind == DepthKind::kPlanarDepth;
 }
@@ -100,8 +87,20 @@ void write_planes(const CardInput& input, const cv::Mat& rgb, const Placement& p
   }
 }
 
-AnyDepth depth_of(const CardOutput& output, const cv::Mat& map, const Placement& placement) {
-  cv::Mat values = without_padding(map, placement).clone();
+cv::Mat without_padding(const cv::Mat& map, const Placement& placement) {
+  if (placement.picture.size() == placement.input) return map;
+  const double scale_x = static_cast<double>(map.cols) / placement.input.width;
+  const double scale_y = static_cast<double>(map.rows) / placement.input.height;
+  const auto& [x, y, width, height] = placement.picture;
+  const int left = std::min(cvRound(x * scale_x), map.cols - 1);
+  const int top = std::min(cvRound(y * scale_y), map.rows - 1);
+  const int right = std::max(cvRound((x + width) * scale_x), left + 1);
+  const int bottom = std::max(cvRound((y + height) * scale_y), top + 1);
+  return map(cv::Range(top, bottom), cv::Range(left, right));
+}
+
+AnyDepth depth_of(const CardOutput& output, const cv::Mat& map) {
+  cv::Mat values = map.clone();
   const bool above_zero = only_above_zero(output.kind) || output.invert;
   const auto factor = static_cast<float>(output.multiplier);
   constexpr float kInvalid = std::numeric_limits<float>::quiet_NaN();

@@ -24,9 +24,11 @@ struct Placement {
 void write_planes(const CardInput& input, const cv::Mat& rgb, const Placement& placement,
                   float* planes);
 
-// Cuts the padding off a network's output map (of any size) and turns it into the card's kind;
-// values that cannot be (not finite; a distance or depth not above 0) become NaN.
-[[nodiscard]] AnyDepth depth_of(const CardOutput& output, const cv::Mat& map,
-                                const Placement& placement);
+// The part of an output map (of any size) that the placement's picture became; shares its values.
+[[nodiscard]] cv::Mat without_padding(const cv::Mat& map, const Placement& placement);
+
+// A network's output map as the card's kind; values that cannot be (not finite; a distance or depth
+// not above 0) become NaN.
+[[nodiscard]] AnyDepth depth_of(const CardOutput& output, const cv::Mat& map);
 
 }  // namespace vergence::predictors

@@ -208,7 +208,7 @@ TEST(ModelCard, EveryCardOfTheProjectIsValid) {
 }
 
 TEST(ModelCard, DamagedCardsAreRefusedNotObeyed) {
-  std::ifstream file(test::source_dir() / "models/nano/nano.toml");
+  std::ifstream file(test::source_dir() / "models/nano.toml");
   std::stringstream text;
   text << file.rdbuf();
   std::mt19937 random(11);

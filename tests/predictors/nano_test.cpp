@@ -5,7 +5,7 @@
 #include "core/module.hpp"
 #include "core/parallel.hpp"
 #include "predictors/embedded.hpp"
-#include "predictors/model_card.hpp"
+#include "predictors/model_registry.hpp"
 #include "predictors/network.hpp"
 #include "predictors/predictor_factory.hpp"
 #include "predictors/preprocessing.hpp"
@@ -37,7 +37,7 @@ std::unique_ptr<Network> open_nano(const std::string& device = "cpu") {
   NetworkSource source;
   source.name = "nano";
   source.backend = "native:nano";
-  source.embedded = find_embedded_model("nano")->weights;
+  source.embedded = embedded_weights("nano");
   source.device = device;
   return std::unique_ptr<Network>(open(source));
 }
@@ -77,7 +77,7 @@ class NanoPicture : public ::testing::TestWithParam<std::string> {};
 TEST_P(NanoPicture, PreprocessingGivesTheStoredInput) {
   const cv::Mat picture = test::read_rgb(golden(GetParam() + ".png"));
   const cv::Mat expected = test::read_npy(golden(GetParam() + "_input.npy"));
-  CardInput input = builtin_model_card("nano").input;
+  CardInput input = find_model_card("nano").input;
   input.size = std::min(picture.cols, picture.rows);
   const Placement placement = placement_of(input, test::as_input(picture));
   ASSERT_EQ(placement.input, picture.size());
@@ -93,7 +93,7 @@ TEST_P(NanoPicture, PreprocessingGivesTheStoredInput) {
 TEST_P(NanoPicture, PredictorGivesTheStoredOutput) {
   const cv::Mat picture = test::read_rgb(golden(GetParam() + ".png"));
   const cv::Mat expected = test::read_npy(golden(GetParam() + "_output.npy"));
-  const auto nano = make_nano({.size_px = std::min(picture.cols, picture.rows)});
+  const auto nano = make_network({.size_px = std::min(picture.cols, picture.rows)});
   const std::vector<PredictorInput> pictures = {test::as_input(picture)};
   const auto maps = nano->predict(pictures, no_progress());
   ASSERT_EQ(maps.size(), 1U);
@@ -104,7 +104,7 @@ TEST_P(NanoPicture, PredictorGivesTheStoredOutput) {
 INSTANTIATE_TEST_SUITE_P(Pairs, NanoPicture, ::testing::Values("photo_256x320", "tangent_320x320"));
 
 TEST(Nano, TellsWhatItIsWithoutLoadingLibTorch) {
-  const auto nano = make_nano({});
+  const auto nano = make_network({});
   EXPECT_EQ(nano->info().name, "nano");
   EXPECT_EQ(nano->info().kind, DepthKind::kDisparity);
   EXPECT_FALSE(nano->info().metric);
@@ -115,7 +115,7 @@ TEST(Nano, TellsWhatItIsWithoutLoadingLibTorch) {
 }
 
 TEST(Nano, LoadsLibTorchWithTheFirstPicture) {
-  const auto nano = make_nano({.size_px = 64});
+  const auto nano = make_network({.size_px = 64});
   EXPECT_TRUE(nano->predict({}, no_progress()).empty());
   EXPECT_FALSE(test::maps_library("libtorch"));
   const std::vector<PredictorInput> pictures = {test::as_input(test::synthetic_picture({64, 64}))};
@@ -129,8 +129,8 @@ TEST(Nano, ResultsDoNotDependOnThreadsOrCompany) {
   for (int i = 0; i < 5; ++i) {
     pictures.push_back(test::as_input(test::synthetic_picture({128, 96 + 32 * (i % 2)}, i)));
   }
-  const auto one = make_nano({.size_px = 128}, {.device = "cpu", .threads = 1});
-  const auto two = make_nano({.size_px = 128}, {.device = "cpu", .threads = 2});
+  const auto one = make_network({.size_px = 128}, {.device = "cpu", .threads = 1});
+  const auto two = make_network({.size_px = 128}, {.device = "cpu", .threads = 2});
   set_thread_count(2);
   const auto together = two->predict(pictures, no_progress());
   for (std::size_t i = 0; i < pictures.size(); ++i) {
@@ -143,7 +143,7 @@ TEST(Nano, ResultsDoNotDependOnThreadsOrCompany) {
 }
 
 TEST(Nano, CountsEveryPicture) {
-  const auto nano = make_nano({.size_px = 64});
+  const auto nano = make_network({.size_px = 64});
   const std::vector<PredictorInput> pictures(7, test::as_input(test::synthetic_picture({80, 60})));
   CountingProgress progress;
   EXPECT_EQ(nano->predict(pictures, progress).size(), 7U);
@@ -158,7 +158,7 @@ TEST(Nano, StopsBetweenPictures) {
     }
   } progress;
 
-  const auto nano = make_nano({.size_px = 64}, {.threads = 1});
+  const auto nano = make_network({.size_px = 64}, {.threads = 1});
   const std::vector<PredictorInput> pictures(50, test::as_input(test::synthetic_picture({64, 64})));
   try {
     (void)nano->predict(pictures, progress);
@@ -171,7 +171,7 @@ TEST(Nano, StopsBetweenPictures) {
 }
 
 TEST(Nano, TakesPicturesOfAnyShape) {
-  const auto nano = make_nano({.size_px = 64});
+  const auto nano = make_network({.size_px = 64});
   for (const cv::Size size :
        {cv::Size(1, 1), cv::Size(1, 9), cv::Size(333, 101), cv::Size(64, 64)}) {
     const std::vector<PredictorInput> pictures = {test::as_input(test::synthetic_picture(size))};
@@ -192,11 +192,11 @@ void expect_error(const std::function<void()>& action, ErrorCode code, const std
 }
 
 TEST(Nano, RefusesWhatItCannotDo) {
-  expect_error([] { (void)make_nano({.size_px = 63}); }, ErrorCode::kUsage, "from 64 to 2048");
-  expect_error([] { (void)make_nano({}, {.device = "gpu"}); }, ErrorCode::kUsage, "'gpu'");
-  expect_error([] { (void)make_nano({}, {.device = "cuda:x"}); }, ErrorCode::kUsage, "'cuda:x'");
-  expect_error([] { (void)make_nano({}, {.threads = -1}); }, ErrorCode::kUsage, "'threads'");
-  const auto nano = make_nano({.size_px = 64});
+  expect_error([] { (void)make_network({.size_px = 63}); }, ErrorCode::kUsage, "from 64 to 4096");
+  expect_error([] { (void)make_network({}, {.device = "gpu"}); }, ErrorCode::kUsage, "'gpu'");
+  expect_error([] { (void)make_network({}, {.device = "cuda:x"}); }, ErrorCode::kUsage, "'cuda:x'");
+  expect_error([] { (void)make_network({}, {.threads = -1}); }, ErrorCode::kUsage, "'threads'");
+  const auto nano = make_network({.size_px = 64});
   const std::vector<PredictorInput> grey = {
       test::as_input(cv::Mat(8, 8, CV_8UC1, cv::Scalar(3)), "grey")};
   expect_error([&] { (void)nano->predict(grey, no_progress()); }, ErrorCode::kFailed, "'grey'");
@@ -206,7 +206,7 @@ TEST(Nano, RefusesWhatItCannotDo) {
 }
 
 TEST(Nano, SaysThatThereIsNoCudaOrUsesIt) {
-  const auto nano = make_nano({.size_px = 64}, {.device = "cuda:99"});
+  const auto nano = make_network({.size_px = 64}, {.device = "cuda:99"});
   const std::vector<PredictorInput> pictures = {test::as_input(test::synthetic_picture({64, 64}))};
   expect_error([&] { (void)nano->predict(pictures, no_progress()); }, ErrorCode::kUsage,
                "device 'cuda:99'");
@@ -214,7 +214,7 @@ TEST(Nano, SaysThatThereIsNoCudaOrUsesIt) {
 
 // The list of tensors that a wrong file of weights is told with.
 std::string nano_file_error(const std::function<void(std::string&)>& change) {
-  const auto embedded = find_embedded_model("nano")->weights;
+  const auto embedded = embedded_weights("nano");
   std::string file(reinterpret_cast<const char*>(embedded.data()), embedded.size());
   change(file);
   const test::TemporaryFolder folder;

@@ -67,7 +67,7 @@ TEST(DepthOf, CutsThePaddingOffAtTheNetworksOwnScale) {
   const Placement placement = {.input = {8, 4}, .picture = {2, 0, 4, 4}};
   cv::Mat map(2, 4, CV_32FC1, cv::Scalar(-1.0));  // half the input's size
   map(cv::Range::all(), cv::Range(1, 3)) = 5.0F;
-  const AnyDepth depth = depth_of({}, map, placement);
+  const AnyDepth depth = depth_of({}, without_padding(map, placement));
   EXPECT_TRUE(test::maps_near(values_of(depth), cv::Mat(2, 2, CV_32FC1, cv::Scalar(5.0)), {0, 0}));
 }
 
@@ -79,13 +79,13 @@ TEST(DepthOf, InvertsScalesAndMarksWhatCannotBe) {
   output.kind = DepthKind::kPlanarDepth;
   output.invert = true;
   output.multiplier = 10.0;
-  const AnyDepth inverted = depth_of(output, map, placement);
+  const AnyDepth inverted = depth_of(output, without_padding(map, placement));
   EXPECT_EQ(kind_of(inverted), DepthKind::kPlanarDepth);
   const cv::Mat& values = values_of(inverted);
   EXPECT_FLOAT_EQ(values.at<float>(0, 0), 20.0F);
   for (int x = 1; x < 4; ++x) EXPECT_TRUE(std::isnan(values.at<float>(0, x))) << x;
 
-  const AnyDepth disparity = depth_of({}, map, placement);
+  const AnyDepth disparity = depth_of({}, without_padding(map, placement));
   EXPECT_FLOAT_EQ(values_of(disparity).at<float>(0, 2), -2.0F);  // affine: below zero is fine
   EXPECT_TRUE(std::isnan(values_of(disparity).at<float>(0, 3)));
 }

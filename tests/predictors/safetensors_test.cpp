@@ -2,7 +2,7 @@
 #include "predictors/safetensors.hpp"
 
 #include "core/error.hpp"
-#include "predictors/embedded.hpp"
+#include "predictors/weight_file.hpp"
 #include "tests/support/paths.hpp"
 
 #include <cstring>
@@ -26,7 +26,7 @@ std::string file_of(const std::string& header, std::size_t data_size) {
 }
 
 Weights parse(const std::string& file) {
-  return parse_safetensors(std::as_bytes(std::span(file)), "w.safetensors");
+  return {parse_safetensors(std::as_bytes(std::span(file)), "w.safetensors"), nullptr};
 }
 
 std::string error_of(const std::string& file) {
@@ -62,9 +62,12 @@ TEST(Safetensors, ReadsNamesTypesShapesAndBytes) {
   EXPECT_TRUE(weights.tensors().at("none").bytes.empty());
 }
 
-TEST(Safetensors, ReadsTheEmbeddedWeights) {
-  const auto bytes = find_embedded_model("nano")->weights;
-  const Weights weights = parse_safetensors(bytes, "nano");
+std::filesystem::path nano_file() {
+  return test::source_dir() / "models/nano/nano.safetensors";
+}
+
+TEST(Safetensors, ReadsARealFile) {
+  const Weights weights = read_weights(nano_file());
   EXPECT_EQ(weights.tensors().size(), 84U);
   std::size_t values = 0;
   for (const auto& [name, view] : weights.tensors())
@@ -76,7 +79,7 @@ TEST(Safetensors, MappedFileOutlivesItsReader) {
   const test::TemporaryFolder folder;
   const auto path = folder / "w.safetensors";
   std::ofstream(path, std::ios::binary) << file_of("{" + entry("a", "U8", "[4]", 0, 4) + "}", 4);
-  const Weights weights = read_safetensors(path);
+  const Weights weights = read_weights(path);
   std::filesystem::remove(path);
   EXPECT_EQ(std::to_integer<int>(weights.tensors().at("a").bytes[3]), 3);
 }
@@ -85,7 +88,7 @@ TEST(Safetensors, NamesTheFileThatIsNotThere) {
   EXPECT_THROW(
       {
         try {
-          (void)read_safetensors("/nonexistent/w.safetensors");
+          (void)read_weights("/nonexistent/w.safetensors");
         } catch (const Error& error) {
           EXPECT_THAT(error.what(), ::testing::HasSubstr("'/nonexistent/w.safetensors'"));
           EXPECT_THAT(error.what(), ::testing::HasSubstr("no such file"));
@@ -174,8 +177,8 @@ TEST(Safetensors, ControlCharactersInNamesStayOutOfMessages) {
 // with an Error or gives tensors that lie inside it. Nothing else may happen, and memory stays
 // small.
 TEST(Safetensors, TenThousandDamagedFilesDoNoHarm) {
-  const auto nano = find_embedded_model("nano")->weights;
-  const std::string big(reinterpret_cast<const char*>(nano.data()), 12000);
+  const MappedFile nano = map_file(nano_file());
+  const std::string big(reinterpret_cast<const char*>(nano.bytes.data()), 12000);
   const std::vector<std::string> seeds = {
       file_of(
           "{" + entry("a", "F32", "[2,1]", 0, 8) + "," + entry("b", "F16", "[2,2]", 8, 16) + "}",

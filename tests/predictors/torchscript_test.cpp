@@ -25,8 +25,9 @@ class TorchScript : public ::testing::Test {
                         << "[input]\n"
                         << input << "\n[output]\n"
                         << output << "\n";
-    return make_torchscript({fs::path(VERGENCE_TORCHSCRIPT_DIR) / (network + ".pt"), card},
-                            {.device = "cpu", .threads = 2});
+    return make_network(
+        {.card = card, .weights = fs::path(VERGENCE_TORCHSCRIPT_DIR) / (network + ".pt")},
+        {.device = "cpu", .threads = 2});
   }
 
   // The map of a 4x4 picture of one colour, which must be even; its value.
@@ -145,7 +146,7 @@ TEST_F(TorchScript, TellsOtherFilesApartByContent) {
     std::ofstream(file, std::ios::binary) << content;
     const fs::path card = test::source_dir() / "models/tcmonodepth_small.toml";
     try {
-      (void)make_torchscript({file, card});
+      (void)make_network({.card = card, .weights = file});
     } catch (const Error& error) {
       EXPECT_THAT(error.what(), ::testing::HasSubstr("'" + file.string() + "'"));
       return error.what();
@@ -161,7 +162,7 @@ TEST_F(TorchScript, TellsOtherFilesApartByContent) {
 TEST_F(TorchScript, SaysWhenLibTorchCannotReadTheCode) {
   const fs::path file = fs::path(VERGENCE_TORCHSCRIPT_DIR) / "unknown_operator.pt";
   const auto predictor =
-      make_torchscript({file, test::source_dir() / "models/tcmonodepth_small.toml"});
+      make_network({.card = test::source_dir() / "models/tcmonodepth_small.toml", .weights = file});
   const std::vector<PredictorInput> pictures = {test::as_input(test::synthetic_picture({64, 64}))};
   try {
     (void)predictor->predict(pictures, no_progress());
@@ -175,15 +176,15 @@ TEST_F(TorchScript, SaysWhenLibTorchCannotReadTheCode) {
 
 TEST_F(TorchScript, RefusesACardForAnotherBackend) {
   const fs::path file = fs::path(VERGENCE_TORCHSCRIPT_DIR) / "first_channel.pt";
-  EXPECT_THROW((void)make_torchscript({file, test::source_dir() / "models/nano/nano.toml"}), Error);
+  EXPECT_THROW((void)make_network({.name = "nano", .weights = file}), Error);
 }
 
 TEST_F(TorchScript, RealNetworkGivesItsGoldenOutput) {
   VERGENCE_REQUIRE_SHARED();
   const fs::path golden = test::shared_dir() / "golden/tcmonodepth_small";
   const auto predictor =
-      make_torchscript({test::shared_dir() / "models/tcmonodepth_small.torchscript.pt",
-                        test::source_dir() / "models/tcmonodepth_small.toml"});
+      make_network({.card = test::source_dir() / "models/tcmonodepth_small.toml",
+                    .weights = test::shared_dir() / "models/tcmonodepth_small.torchscript.pt"});
   EXPECT_EQ(predictor->info().preferred_size_px, 256);
   const std::vector<PredictorInput> pictures = {
       test::as_input(test::read_rgb(golden / "photo_288x384.png"))};
