@@ -53,4 +53,12 @@ std::string quoted_list(std::span<const std::string> words, std::string_view las
   return text;
 }
 
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return result;
+}
+
 }  // namespace vergence

@@ -9,6 +9,9 @@
 
 namespace vergence {
 
+// ASCII letters in lower case, all else as it is.
+[[nodiscard]] std::string lower(std::string_view text);
+
 // Optimal-string-alignment (restricted Damerau-Levenshtein) distance in bytes.
 [[nodiscard]] int edit_distance(std::string_view a, std::string_view b);
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // GLB, glTF and FBX by Assimp. Assimp writes into memory: it does not notice a full disk.
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "mesh/fbx_repair.hpp"
 #include "mesh/file_writers.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -208,9 +208,7 @@ void write_by_assimp(OutputSet& files, const fs::path& path, const Mesh& mesh,
                      const Texture* texture, const MeshFileOptions& options) {
   // Opened first: a place that cannot be written is to fail before the work.
   OutputStream& main = files.add(path);
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string extension = lower(path.extension().string());
   const std::string format = extension == ".glb" ? "glb2" : extension == ".gltf" ? "gltf2" : "fbx";
   const std::string name = companion_path(path, extension).filename().string();
   const Scene scene(mesh, texture, options);

@@ -7,7 +7,6 @@
 #include "media/picture.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 
 #include <fmt/format.h>
@@ -17,12 +16,6 @@ namespace vergence::pipeline {
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 bool knows(const OutputNaming& naming, const fs::path& path) {
   return std::find(naming.extensions.begin(), naming.extensions.end(),

@@ -27,5 +27,9 @@ TEST(QuotedList, JoinsWithOr) {
   EXPECT_EQ(quoted_list(std::span(three).first(1)), "'a'");
 }
 
+TEST(Lower, ChangesAsciiLettersOnly) {
+  EXPECT_EQ(lower("ÄRoom_360.JPG"), "Äroom_360.jpg");
+}
+
 }  // namespace
 }  // namespace vergence
