@@ -2,7 +2,6 @@
 #include "predictors/safetensors.hpp"
 
 #include "core/error.hpp"
-#include "predictors/weight_file.hpp"
 
 #include <algorithm>
 #include <array>
@@ -22,22 +21,21 @@ constexpr std::size_t kMaxRank = 16;
 struct TypeRow {
   std::string_view name;
   ScalarType type;
-  std::size_t size;
 };
 
-constexpr std::array<TypeRow, 13> kTypes = {{{"BOOL", ScalarType::kBool, 1},
-                                             {"U8", ScalarType::kU8, 1},
-                                             {"I8", ScalarType::kI8, 1},
-                                             {"I16", ScalarType::kI16, 2},
-                                             {"U16", ScalarType::kU16, 2},
-                                             {"F16", ScalarType::kF16, 2},
-                                             {"BF16", ScalarType::kBF16, 2},
-                                             {"I32", ScalarType::kI32, 4},
-                                             {"U32", ScalarType::kU32, 4},
-                                             {"F32", ScalarType::kF32, 4},
-                                             {"I64", ScalarType::kI64, 8},
-                                             {"U64", ScalarType::kU64, 8},
-                                             {"F64", ScalarType::kF64, 8}}};
+constexpr std::array<TypeRow, 13> kTypes = {{{"BOOL", ScalarType::kBool},
+                                             {"U8", ScalarType::kU8},
+                                             {"I8", ScalarType::kI8},
+                                             {"I16", ScalarType::kI16},
+                                             {"U16", ScalarType::kU16},
+                                             {"F16", ScalarType::kF16},
+                                             {"BF16", ScalarType::kBF16},
+                                             {"I32", ScalarType::kI32},
+                                             {"U32", ScalarType::kU32},
+                                             {"F32", ScalarType::kF32},
+                                             {"I64", ScalarType::kI64},
+                                             {"U64", ScalarType::kU64},
+                                             {"F64", ScalarType::kF64}}};
 
 // A name from the file as a message may show it: short and without control characters.
 std::string shown(std::string_view name) {
@@ -49,7 +47,7 @@ std::string shown(std::string_view name) {
 }
 
 struct Entry {
-  std::optional<TypeRow> type;
+  std::optional<ScalarType> type;
   std::optional<std::vector<std::uint64_t>> shape;
   std::optional<std::vector<std::uint64_t>> offsets;  // begin and end, from the start of the data
 };
@@ -105,7 +103,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (row == kTypes.end()) {
       fail(fmt::format("the tensor '{}' has the unknown type '{}'", shown(tensor_), shown(text)));
     }
-    set(entries_[tensor_].type, *row);
+    set(entries_[tensor_].type, row->type);
     return true;
   }
 
@@ -171,7 +169,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
 // Bytes that the tensor needs; nothing if that does not fit into 63 bits.
 std::optional<std::uint64_t> bytes_of(const Entry& entry) {
-  std::uint64_t bytes = entry.type->size;
+  std::uint64_t bytes = size_of(*entry.type);
   for (const std::uint64_t side : *entry.shape) {
     if (__builtin_mul_overflow(bytes, side, &bytes)) return std::nullopt;
     if (side > INT64_MAX) return std::nullopt;
@@ -197,7 +195,7 @@ TensorView view_of(const std::string& name, const Entry& entry, std::span<const 
     reader.fail(fmt::format("the tensor '{}' has {} bytes, which do not fit its type and shape",
                             shown(name), end - begin));
   }
-  return {.type = entry.type->type,
+  return {.type = *entry.type,
           .shape = {entry.shape->begin(), entry.shape->end()},
           .bytes = data.subspan(begin, end - begin)};
 }
@@ -223,8 +221,10 @@ void check_tiling(const std::map<std::string, TensorView>& tensors, std::span<co
   if (filled != data.data() + data.size()) reader.fail("it has data that belongs to no tensor");
 }
 
-std::map<std::string, TensorView> tensors_of(std::span<const std::byte> file,
-                                             const std::string& name) {
+}  // namespace
+
+std::map<std::string, TensorView> parse_safetensors(std::span<const std::byte> file,
+                                                    const std::string& name) {
   HeaderReader reader(name);
   if (file.size() < kLengthSize) reader.fail("it is shorter than its 8-byte length field");
   std::uint64_t length = 0;
@@ -235,8 +235,9 @@ std::map<std::string, TensorView> tensors_of(std::span<const std::byte> file,
   if (length > kMaxHeader) reader.fail("its header is longer than 100 MB");
   const auto header = file.subspan(kLengthSize, length);
   const auto data = file.subspan(kLengthSize + length);
-  if (header.empty() || header.front() != std::byte{'{'})
+  if (header.empty() || header.front() != std::byte{'{'}) {
     reader.fail("its header is no JSON object");
+  }
   const auto* text = reinterpret_cast<const char*>(header.data());
   nlohmann::json::sax_parse(text, text + header.size(), &reader);
 
@@ -246,22 +247,6 @@ std::map<std::string, TensorView> tensors_of(std::span<const std::byte> file,
   }
   check_tiling(tensors, data, reader);
   return tensors;
-}
-
-}  // namespace
-
-std::size_t size_of(ScalarType type) {
-  return std::find_if(kTypes.begin(), kTypes.end(), [&](const auto& t) { return t.type == type; })
-      ->size;
-}
-
-Weights read_safetensors(const std::filesystem::path& path) {
-  MappedFile file = map_file(path);
-  return {tensors_of(file.bytes, path.string()), std::move(file.owner)};
-}
-
-Weights parse_safetensors(std::span<const std::byte> file, const std::string& name) {
-  return {tensors_of(file, name), nullptr};
 }
 
 }  // namespace vergence::predictors

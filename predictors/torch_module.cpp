@@ -77,8 +77,8 @@ constexpr std::string_view kNative = "native:";
 std::unique_ptr<TorchNetwork> open(const NetworkSource& source, const std::string& device) {
   if (!source.backend.starts_with(kNative)) return open_torchscript(source, device);
   const std::string name = source.file.empty() ? source.name : source.file.string();
-  const Weights weights = source.file.empty() ? parse_safetensors(source.embedded, name)
-                                              : read_safetensors(source.file);
+  const Weights weights =
+      source.file.empty() ? parse_weights(source.embedded, name) : read_weights(source.file);
   Parameters parameters(weights, name, device);
   auto network = native_network(source.backend.substr(kNative.size()), parameters);
   parameters.finish();

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "predictors/network.hpp"
-#include "predictors/safetensors.hpp"
+#include "predictors/weights.hpp"
 
 #include <cstdint>
 #include <initializer_list>

@@ -43,9 +43,11 @@ at::ScalarType torch_type(ScalarType type) {
 
 // Copies, because the bytes in a mapped file need not be aligned.
 at::Tensor float_tensor(const TensorView& view, at::ScalarType type) {
-  at::Tensor tensor = at::empty(view.shape, at::TensorOptions().dtype(type));
-  std::memcpy(tensor.data_ptr(), view.bytes.data(), view.bytes.size());
-  return tensor.to(at::kFloat);
+  const auto count = static_cast<std::int64_t>(view.bytes.size() / size_of(view.type));
+  at::Tensor values = at::empty({count}, at::TensorOptions().dtype(type));
+  std::memcpy(values.data_ptr(), view.bytes.data(), view.bytes.size());
+  if (view.strides.empty()) return values.reshape(view.shape).to(at::kFloat);
+  return values.as_strided(view.shape, view.strides).contiguous().to(at::kFloat);
 }
 
 }  // namespace
