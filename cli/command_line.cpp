@@ -74,6 +74,23 @@ const std::vector<Command>& table() {
         {"--cap", "METRES", "eval.cap_m", nullptr, "ground truth beyond is ignored"},
         {"--json", "FILE", "", &CommandLine::json, "also write JSON; - = to stdout, no table"}},
        {"eval"}},
+      {"models",
+       "list|info|verify|fetch [NAME...] [key=value...]",
+       "known networks: what they are, and their files",
+       "  list              what is known: licence, size, where its file is\n"
+       "  info NAME...      all that the model card tells\n"
+       "  verify [NAME...]  SHA-256 of files against card or first fetch; a FILE will do too\n"
+       "  fetch NAME...     download the official file; goes on where it was cut off",
+       1,
+       kAnyNumber,
+       {{"--to", "DIR", "models.folder", nullptr, "fetch into this folder"},
+        {"--url", "URL", "models.url", nullptr, "fetch from this address"},
+        {"--force", "", "models.force", nullptr, "fetch also what is there already"},
+        {"--accept-license", "", "models.accept_license", nullptr,
+         "agree to licences without commercial use"},
+        {"--json", "FILE", "", &CommandLine::json,
+         "list, info, verify: also write JSON; - = to stdout"}},
+       {"models"}},
       {"config", "[key=value...]", "print the composed configuration", "", 0, 0, {}, {""}},
   };
   return kCommands;
@@ -135,8 +152,8 @@ std::string string_literal(std::string_view value) {
 
 std::string override_for(const Flag& flag, const std::string& value) {
   const std::string_view kind = flag.value;
-  const bool is_path = kind == "FILE" || kind == "PICTURE";
-  return fmt::format("{}={}", flag.key, is_path ? string_literal(value) : value);
+  const bool is_text = kind == "FILE" || kind == "PICTURE" || kind == "DIR" || kind == "URL";
+  return fmt::format("{}={}", flag.key, is_text ? string_literal(value) : value);
 }
 
 // One command's options on a CLI11 application, with the places their values go to.

@@ -58,4 +58,5 @@ void vergence_run_command(const vergence::cli::Work& work) {
   if (work.command == "mesh") run_mesh(work);
   if (work.command == "views") run_views(work);
   if (work.command == "eval") run_eval(work);
+  if (work.command == "models") run_models(work);
 }

@@ -15,7 +15,7 @@
 namespace vergence::cli {
 
 struct Work {
-  std::string command;  // "depth", "mesh", "views" or "eval"
+  std::string command;  // "depth", "mesh", "views", "eval" or "models"
   std::vector<std::string> inputs;
   std::string output;
   std::string prediction;
@@ -32,6 +32,7 @@ void run_depth(const Work& work);
 void run_mesh(const Work& work);
 void run_views(const Work& work);
 void run_eval(const Work& work);
+void run_models(const Work& work);
 
 // Calls job(i) for 0 <= i < count. Where there are several, an input that fails (bad input, a full
 // disk) is complained about and the others go on; at the end Error tells how many failed. Wrong

@@ -233,6 +233,17 @@ EvalRequest eval_request(const std::filesystem::path& prediction,
   return request;
 }
 
+FetchRequest fetch_request(const Config& config) {
+  FetchRequest request;
+  request.folder = config.string("models.folder");
+  request.url = config.string("models.url");
+  request.force = config.boolean("models.force");
+  request.accept_license = config.boolean("models.accept_license");
+  request.stall_s = config.number("models.stall_s");
+  request.tries = integer(config, "models.tries");
+  return request;
+}
+
 std::vector<std::unique_ptr<DepthPredictor>> make_predictors(const Config& config) {
   std::vector<std::unique_ptr<DepthPredictor>> result;
   const auto name = config.string("predictor.name");

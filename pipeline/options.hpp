@@ -8,6 +8,7 @@
 #include "pipeline/depth_output.hpp"
 #include "pipeline/eval_job.hpp"
 #include "pipeline/mesh_job.hpp"
+#include "pipeline/models_job.hpp"
 
 #include <filesystem>
 #include <memory>
@@ -32,6 +33,9 @@ namespace vergence::pipeline {
 [[nodiscard]] EvalRequest eval_request(const std::filesystem::path& prediction,
                                        const std::filesystem::path& ground_truth,
                                        const config::Config& config);
+
+// All of `models`; the networks come from the command line.
+[[nodiscard]] FetchRequest fetch_request(const config::Config& config);
 
 // The networks of the group `predictor`: several for an ensemble, otherwise one (a folder of maps
 // is one too).

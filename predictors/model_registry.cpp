@@ -15,6 +15,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr const char* kCardExtension = ".toml";
+
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
@@ -44,16 +46,31 @@ std::vector<fs::path> model_folders() {
 std::vector<std::string> known_models() {
   std::vector<std::string> names;
   for (const auto& card : embedded_cards()) names.emplace_back(card.name);
+  for (const auto& folder : model_folders()) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+      const auto& path = entry.path();
+      if (path.extension() == kCardExtension && is_file(path)) names.push_back(path.stem());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 
-ModelCard find_model_card(std::string_view name) {
-  const std::string file = std::string(name) + ".toml";
+std::optional<fs::path> find_card_file(std::string_view name) {
+  if (name.empty() || name.find('/') != std::string_view::npos) return std::nullopt;
+  const std::string file = std::string(name) + kCardExtension;
   for (const auto& folder : model_folders()) {
-    if (is_file(folder / file)) return read_model_card(folder / file);
+    if (is_file(folder / file)) return folder / file;
   }
+  return std::nullopt;
+}
+
+ModelCard find_model_card(std::string_view name) {
+  if (const auto file = find_card_file(name)) return read_model_card(*file);
   for (const auto& card : embedded_cards()) {
-    if (card.name == name) return parse_model_card(card.text, file);
+    if (card.name == name) return parse_model_card(card.text, std::string(name) + kCardExtension);
   }
   const auto known = known_models();
   const auto near = nearest_names(name, known, 3);

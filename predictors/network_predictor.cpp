@@ -161,7 +161,7 @@ Error missing_weights(const ModelCard& card) {
       "{}put '{}' into '{}', or give predictor.path=FILE",
       card.weights.url.empty() ? ""
                                : fmt::format("run 'vergence models fetch {}', ", card.model.id),
-      card.weights.files.front(), folders.empty() ? "$VERGENCE_MODELS" : folders.back().string()));
+      card.weights.files.front(), folders.empty() ? "$VERGENCE_MODELS" : folders.front().string()));
 }
 
 // The file to load. That it is code or weights, as the card needs, is told by its content.
