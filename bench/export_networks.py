@@ -109,12 +109,10 @@ def make_nano(_):
 
 
 def make_tcmonodepth(options):
-    """The real network, from its own TorchScript export."""
     state = read_safetensors(options.shared / "models/tcmonodepth_small.safetensors")
-    network = torch.jit.load(str(options.shared / "models/tcmonodepth_small.torchscript.pt"))
     folder = options.shared / "golden/tcmonodepth_small"
     pair = [torch.from_numpy(np.load(folder / f"random_{what}.npy")) for what in ("input", "output")]
-    return network, state, pair
+    return networks.TcMonoDepth(state), state, pair
 
 
 MAKERS = {

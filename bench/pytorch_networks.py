@@ -409,3 +409,49 @@ class Nano(Layers):
             if level:
                 x = self.conv(x, f"q{level}")
         return double(self.conv3(x, "head"), align_corners=False).squeeze(1)
+
+
+# --- TCMonoDepth-small ---------------------------------------------------------------------------
+
+
+class TcMonoDepth(Layers):
+    """ShuffleNetV2 encoder without its max-pool, three fusion blocks; takes 0..255."""
+
+    blocks = (4, 8, 4)
+
+    def unit(self, x, conv, norm, stride=1):
+        one_channel = sizes(self.tensor(conv + ".weight"))[1] == 1
+        kernel = sizes(self.tensor(conv + ".weight"))[-1]
+        x = self.conv(x, conv, stride, kernel // 2, sizes(x)[1] if one_channel else 1)
+        return self.batch_norm(x, norm)
+
+    def branch(self, x, name, stride):
+        x = F.relu(self.unit(x, name + "0", name + "1"))
+        x = self.unit(x, name + "3", name + "4", stride)
+        return F.relu(self.unit(x, name + "5", name + "6"))
+
+    def block(self, x, index, first):
+        name = f"encoder.features.{index}.branch_"
+        if first:
+            other = self.unit(x, name + "proj.0", name + "proj.1", stride=2)
+            other = F.relu(self.unit(other, name + "proj.2", name + "proj.3"))
+            return torch.cat((other, self.branch(x, name + "main.", 2)), dim=1)
+        return torch.cat((x[:, 0::2], self.branch(x[:, 1::2], name + "main.", 1)), dim=1)
+
+    def fuse(self, fine, coarse, name):
+        fine = F.relu(self.unit(fine, name + "skip_conv.0", name + "skip_conv.1"))
+        x = torch.cat((enlarge(coarse, sizes(fine)[2:], align_corners=False), fine), dim=1)
+        x = F.relu(self.unit(x, name + "last_conv.0.conv.0", name + "last_conv.0.conv.1"))
+        return F.relu(self.unit(x, name + "last_conv.0.conv.3", name + "last_conv.1"))
+
+    def forward(self, x):
+        x = F.relu(self.unit(x / 255, "encoder.first_conv.0", "encoder.first_conv.1", stride=2))
+        levels, index = [x], 0
+        for blocks in self.blocks:
+            for block in range(blocks):
+                x = self.block(x, index, first=block == 0)
+                index += 1
+            levels.append(x)
+        for level in (3, 2, 1):
+            x = self.fuse(levels[level - 1], x, f"decoder.decoder{level}.")
+        return double(F.relu(self.conv3(x, "decoder.final")), align_corners=False).squeeze(1)
