@@ -61,4 +61,11 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+std::string printable(std::string_view text, std::size_t longest) {
+  std::string shown(text.substr(0, longest));
+  std::replace_if(
+      shown.begin(), shown.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  return text.size() > longest ? shown + "..." : shown;
+}
+
 }  // namespace vergence

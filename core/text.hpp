@@ -24,4 +24,8 @@ namespace vergence {
 [[nodiscard]] std::string quoted_list(std::span<const std::string> words,
                                       std::string_view last_joint = "or");
 
+// Text from a file as a message may show it: at most `longest` bytes of it, control characters as
+// "?".
+[[nodiscard]] std::string printable(std::string_view text, std::size_t longest = 80);
+
 }  // namespace vergence

@@ -2,6 +2,7 @@
 #include "predictors/safetensors.hpp"
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -17,6 +18,7 @@ namespace {
 constexpr std::uint64_t kMaxHeader = 100'000'000;  // bytes, as the reference implementation
 constexpr std::size_t kLengthSize = 8;
 constexpr std::size_t kMaxRank = 16;
+constexpr std::size_t kMaxTensors = 1'000'000;
 
 struct TypeRow {
   std::string_view name;
@@ -36,15 +38,6 @@ constexpr std::array<TypeRow, 13> kTypes = {{{"BOOL", ScalarType::kBool},
                                              {"I64", ScalarType::kI64},
                                              {"U64", ScalarType::kU64},
                                              {"F64", ScalarType::kF64}}};
-
-// A name from the file as a message may show it: short and without control characters.
-std::string shown(std::string_view name) {
-  constexpr std::size_t kLongest = 80;
-  std::string text(name.substr(0, kLongest));
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
-  return name.size() > kLongest ? text + "..." : text;
-}
 
 struct Entry {
   std::optional<ScalarType> type;
@@ -83,12 +76,14 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       tensor_ = name;
       in_metadata_ = name == "__metadata__";
       if (!in_metadata_ && !entries_.try_emplace(name).second) {
-        fail(fmt::format("the tensor '{}' is listed twice", shown(name)));
+        fail(fmt::format("the tensor '{}' is listed twice", printable(name)));
       }
+      if (entries_.size() > kMaxTensors) fail("it lists more than a million tensors");
     } else {
       field_ = name;
       if (!in_metadata_ && name != "dtype" && name != "shape" && name != "data_offsets") {
-        fail(fmt::format("the tensor '{}' has an unknown field '{}'", shown(tensor_), shown(name)));
+        fail(fmt::format("the tensor '{}' has an unknown field '{}'", printable(tensor_),
+                         printable(name)));
       }
     }
     return true;
@@ -101,7 +96,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     const auto* row =
         std::find_if(kTypes.begin(), kTypes.end(), [&](const auto& t) { return t.name == text; });
     if (row == kTypes.end()) {
-      fail(fmt::format("the tensor '{}' has the unknown type '{}'", shown(tensor_), shown(text)));
+      fail(fmt::format("the tensor '{}' has the unknown type '{}'", printable(tensor_),
+                       printable(text)));
     }
     set(entries_[tensor_].type, row->type);
     return true;
@@ -124,8 +120,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool number_unsigned(number_unsigned_t value) override {
     if (!numbers_) misplaced("a number");
     if (numbers_->size() == kMaxRank) {
-      fail(fmt::format("'{}' of the tensor '{}' has more than {} numbers", field_, shown(tensor_),
-                       kMaxRank));
+      fail(fmt::format("'{}' of the tensor '{}' has more than {} numbers", field_,
+                       printable(tensor_), kMaxRank));
     }
     numbers_->push_back(value);
     return true;
@@ -149,12 +145,12 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  private:
   [[noreturn]] void misplaced(std::string_view what) const {
     if (tensor_.empty()) fail(fmt::format("its header has {} where a tensor belongs", what));
-    fail(fmt::format("the entry '{}' has {} where none belongs", shown(tensor_), what));
+    fail(fmt::format("the entry '{}' has {} where none belongs", printable(tensor_), what));
   }
 
   template <class Value>
   void set(std::optional<Value>& target, Value value) {
-    if (target) fail(fmt::format("the tensor '{}' has '{}' twice", shown(tensor_), field_));
+    if (target) fail(fmt::format("the tensor '{}' has '{}' twice", printable(tensor_), field_));
     target = std::move(value);
   }
 
@@ -181,19 +177,20 @@ TensorView view_of(const std::string& name, const Entry& entry, std::span<const 
                    const HeaderReader& reader) {
   if (!entry.type || !entry.shape || !entry.offsets) {
     reader.fail(
-        fmt::format("the tensor '{}' lacks 'dtype', 'shape' or 'data_offsets'", shown(name)));
+        fmt::format("the tensor '{}' lacks 'dtype', 'shape' or 'data_offsets'", printable(name)));
   }
   if (entry.offsets->size() != 2) {
-    reader.fail(fmt::format("'data_offsets' of the tensor '{}' are not two numbers", shown(name)));
+    reader.fail(
+        fmt::format("'data_offsets' of the tensor '{}' are not two numbers", printable(name)));
   }
   const std::uint64_t begin = (*entry.offsets)[0];
   const std::uint64_t end = (*entry.offsets)[1];
   if (begin > end || end > data.size()) {
-    reader.fail(fmt::format("the tensor '{}' lies outside the file", shown(name)));
+    reader.fail(fmt::format("the tensor '{}' lies outside the file", printable(name)));
   }
   if (bytes_of(entry) != end - begin) {
     reader.fail(fmt::format("the tensor '{}' has {} bytes, which do not fit its type and shape",
-                            shown(name), end - begin));
+                            printable(name), end - begin));
   }
   return {.type = *entry.type,
           .shape = {entry.shape->begin(), entry.shape->end()},
@@ -214,7 +211,7 @@ void check_tiling(const std::map<std::string, TensorView>& tensors, std::span<co
   for (const auto& [bytes, name] : order) {
     if (bytes.data() != filled) {
       reader.fail(
-          fmt::format("the tensor '{}' overlaps another one or leaves a gap", shown(*name)));
+          fmt::format("the tensor '{}' overlaps another one or leaves a gap", printable(*name)));
     }
     filled += bytes.size();
   }

@@ -2,11 +2,11 @@
 #include "predictors/weight_file.hpp"
 
 #include "core/error.hpp"
+#include "predictors/checkpoint/little_endian.hpp"
+#include "predictors/checkpoint/zip_archive.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <optional>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -39,49 +39,16 @@ std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// Little-endian number of `count` bytes; the caller has checked that they exist.
-std::uint64_t number_at(std::string_view text, std::size_t offset, std::size_t count) {
-  std::uint64_t value = 0;
-  for (std::size_t i = count; i-- > 0;) {
-    value = (value << 8) | static_cast<unsigned char>(text[offset + i]);
-  }
-  return value;
-}
-
-// Zip layout: PKWARE APPNOTE 6.3, sections 4.3.12 (directory entry) and 4.3.16 (its end record).
-constexpr std::size_t kEndSize = 22;
-constexpr std::size_t kEntrySize = 46;
-constexpr std::size_t kLongestComment = 65535;
-
-// Where the directory begins; nothing if the file has no end record or it points outside.
-std::optional<std::size_t> zip_directory(std::string_view file) {
-  if (file.size() < kEndSize) return std::nullopt;
-  const std::size_t lowest = file.size() - std::min(file.size(), kEndSize + kLongestComment);
-  const std::size_t end = file.rfind("PK\5\6", file.size() - kEndSize);
-  if (end == std::string_view::npos || end < lowest) return std::nullopt;
-  std::uint64_t offset = number_at(file, end + 16, 4);
-  if (offset == 0xffffffff) {  // zip64: the record before the end record's locator (4.3.14, 4.3.15)
-    if (end < 20 || file.substr(end - 20, 4) != "PK\6\7") return std::nullopt;
-    const std::uint64_t record = number_at(file, end - 20 + 8, 8);
-    if (record > end || end - record < 56) return std::nullopt;
-    offset = number_at(file, record + 48, 8);
-  }
-  if (offset > end) return std::nullopt;
-  return offset;
-}
-
-WeightFormat zip_format(std::string_view file) {
-  const auto directory = zip_directory(file);
-  if (!directory) return WeightFormat::kZip;
+WeightFormat zip_format(std::span<const std::byte> file) {
   bool has_pickle = false;
-  for (std::size_t at = *directory; at + kEntrySize <= file.size();) {
-    if (file.substr(at, 4) != "PK\1\2") break;
-    const std::size_t name_size = number_at(file, at + 28, 2);
-    const std::string_view name = file.substr(at + kEntrySize, name_size);
-    // TorchScript keeps its code's constants where a plain checkpoint has only data.
-    if (name.ends_with("/constants.pkl")) return WeightFormat::kTorchScript;
-    has_pickle = has_pickle || name.ends_with("/data.pkl");
-    at += kEntrySize + name_size + number_at(file, at + 30, 2) + number_at(file, at + 32, 2);
+  try {
+    for (const auto& [name, entry] : read_zip_directory(file, "")) {
+      // TorchScript keeps its code's constants where a plain checkpoint has only data.
+      if (name.ends_with("/constants.pkl")) return WeightFormat::kTorchScript;
+      has_pickle = has_pickle || name.ends_with("/data.pkl");
+    }
+  } catch (const Error&) {
+    return WeightFormat::kZip;
   }
   return has_pickle ? WeightFormat::kCheckpoint : WeightFormat::kZip;
 }
@@ -108,12 +75,14 @@ MappedFile map_file(const std::filesystem::path& path) {
 WeightFormat weight_format(std::span<const std::byte> file) {
   const std::string_view text = text_of(file);
   if (text.empty()) return WeightFormat::kEmpty;
-  if (text.starts_with("PK\3\4")) return zip_format(text);
-  if (text.size() > 8 && text[8] == '{' && number_at(text, 0, 8) <= text.size() - 8) {
-    return WeightFormat::kSafetensors;
+  if (is_zip(file)) return zip_format(file);
+  if (text.size() > 2 && text[0] == '\x80' && text[1] >= 2 && text[1] <= 5) {
+    return WeightFormat::kCheckpoint;  // a pickle of protocol 2 to 5, as torch.save before 1.6
   }
-  if (text.size() > 2 && text[0] == '\x80' && (text[1] == 2 || text[1] == 4)) {
-    return WeightFormat::kCheckpoint;  // pickle protocol 2 or 4, as torch.save wrote before 1.6
+  // Also when it is cut off: its reader says so better.
+  constexpr std::uint64_t kLongestHeader = 100'000'000;
+  if (text.size() > 8 && text[8] == '{' && little_endian(text, 0, 8) <= kLongestHeader) {
+    return WeightFormat::kSafetensors;
   }
   if (text.starts_with("version https://git-lfs") ||
       text[text.find_first_not_of(" \t\r\n") % text.size()] == '<') {

@@ -42,7 +42,7 @@ struct TensorView {
   std::span<const std::byte> bytes;
   // Distance along each side, in values, >= 0. Empty: row-major without gaps, so that `bytes` holds
   // product(shape) values; that is how every tensor comes that is contiguous.
-  std::vector<std::int64_t> strides;
+  std::vector<std::int64_t> strides = {};
 };
 
 // The tensors of one file by name; keeps the bytes alive.

@@ -31,5 +31,12 @@ TEST(Lower, ChangesAsciiLettersOnly) {
   EXPECT_EQ(lower("ÄRoom_360.JPG"), "Äroom_360.jpg");
 }
 
+TEST(Printable, IsShortAndWithoutControlCharacters) {
+  EXPECT_EQ(printable("a b"), "a b");
+  EXPECT_EQ(printable("\x1b[31m\n\x7f"), "?[31m??");
+  EXPECT_EQ(printable("12345678", 4), "1234...");
+  EXPECT_EQ(printable("1234", 4), "1234");
+}
+
 }  // namespace
 }  // namespace vergence
