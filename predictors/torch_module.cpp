@@ -79,7 +79,7 @@ std::unique_ptr<TorchNetwork> open(const NetworkSource& source, const std::strin
   const std::string name = source.file.empty() ? source.name : source.file.string();
   const Weights weights =
       source.file.empty() ? parse_weights(source.embedded, name) : read_weights(source.file);
-  Parameters parameters(weights, name, device);
+  Parameters parameters(weights, name, {.device = device});
   auto network = native_network(source.backend.substr(kNative.size()), parameters);
   parameters.finish();
   return network;
@@ -89,6 +89,7 @@ std::unique_ptr<TorchNetwork> open(const NetworkSource& source, const std::strin
 
 std::unique_ptr<TorchNetwork> native_network(const std::string& family, Parameters& parameters) {
   if (family == "nano") return make_nano_network(parameters);
+  if (auto network = make_depth_anything(family, parameters)) return network;
   throw Error(ErrorCode::kUsage, fmt::format("there is no native network '{}'", family))
       .hint("write backend = \"torchscript\" in the card and give a TorchScript file");
 }

@@ -7,11 +7,13 @@
 #include "predictors/weights.hpp"
 
 #include <cstdint>
-#include <initializer_list>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
+
+#include <c10/core/ScalarType.h>
 
 namespace at {
 class Tensor;
@@ -28,23 +30,51 @@ class TorchNetwork {
   [[nodiscard]] virtual at::Tensor forward(const at::Tensor& batch) const = 0;
 };
 
+// Where and how exactly a network computes.
+struct ComputeOptions {
+  std::string device = "cpu";                     // as LibTorch writes it
+  c10::ScalarType type = c10::ScalarType::Float;  // of weights and activations
+};
+
 // Hands out a network's parameters by name and shape, as float on one device, and collects what
 // does not fit, so that a wrong file is described by one message.
 class Parameters {
  public:
-  Parameters(const Weights& weights, std::string file, std::string device);
+  using Shape = std::vector<std::int64_t>;
+  // From a tensor's name in the official checkpoint to its name in this file, or to the names of
+  // the tensors in this file that make it when stacked along the first side.
+  using Naming = std::function<std::vector<std::string>(const std::string& official)>;
+
+  Parameters(const Weights& weights, std::string file, ComputeOptions options);
+
+  // For files whose tensors have other names than the official ones.
+  void set_naming(Naming naming) { naming_ = std::move(naming); }
+
+  // Whether the file has a tensor that is called `name` in it.
+  [[nodiscard]] bool has(const std::string& name) const;
 
   // The tensor `name` of exactly this shape; zeros of that shape, noted as a problem, if there is
-  // none.
-  [[nodiscard]] at::Tensor take(const std::string& name, std::initializer_list<std::int64_t> shape);
+  // none. On a CPU the tensor lies in the mapped file where it can: it must not be written to.
+  [[nodiscard]] at::Tensor take(const std::string& name, const Shape& shape);
+
+  // For tensors that the official file has but the network does not use: it may be there (of this
+  // shape) or not.
+  void skip(const std::string& name, const Shape& shape);
+
+  // The layers' compute type and device.
+  [[nodiscard]] const ComputeOptions& options() const { return options_; }
 
   // Throws Error listing the missing, misshapen and left-over tensors, if there are any.
   void finish() const;
 
  private:
+  [[nodiscard]] at::Tensor take_one(const std::string& name, const Shape& shape);
+  [[nodiscard]] const TensorView* checked(const std::string& name, const Shape& shape);
+
   const Weights& weights_;
   std::string file_;
-  std::string device_;
+  ComputeOptions options_;
+  Naming naming_;
   std::set<std::string> taken_;
   std::vector<std::string> problems_;
 };
@@ -54,6 +84,10 @@ class Parameters {
                                                            Parameters& parameters);
 
 [[nodiscard]] std::unique_ptr<TorchNetwork> make_nano_network(Parameters& parameters);
+
+// The makers of whole families: nothing if `family` is not one of theirs.
+[[nodiscard]] std::unique_ptr<TorchNetwork> make_depth_anything(const std::string& family,
+                                                                Parameters& parameters);
 
 // A TorchScript file, ready on `device`.
 [[nodiscard]] std::unique_ptr<TorchNetwork> open_torchscript(const NetworkSource& source,

@@ -41,41 +41,76 @@ at::ScalarType torch_type(ScalarType type) {
   return at::ScalarType::Undefined;
 }
 
-// Copies, because the bytes in a mapped file need not be aligned.
-at::Tensor float_tensor(const TensorView& view, at::ScalarType type) {
-  const auto count = static_cast<std::int64_t>(view.bytes.size() / size_of(view.type));
-  at::Tensor values = at::empty({count}, at::TensorOptions().dtype(type));
-  std::memcpy(values.data_ptr(), view.bytes.data(), view.bytes.size());
-  if (view.strides.empty()) return values.reshape(view.shape).to(at::kFloat);
-  return values.as_strided(view.shape, view.strides).contiguous().to(at::kFloat);
+// The values where they lie, which `owner` keeps; a copy where they are not aligned to their size.
+at::Tensor tensor_of(const TensorView& view, at::ScalarType type,
+                     const std::shared_ptr<const void>& owner) {
+  const std::size_t size = size_of(view.type);
+  const auto count = static_cast<std::int64_t>(view.bytes.size() / size);
+  const at::TensorOptions options = at::TensorOptions().dtype(type);
+  at::Tensor values;
+  if (count > 0 && reinterpret_cast<std::uintptr_t>(view.bytes.data()) % size == 0) {
+    // from_blob takes void* only; parameters are read, never written.
+    values = at::from_blob(
+        const_cast<std::byte*>(view.bytes.data()), {count}, [owner](void*) {}, options);
+  } else {
+    values = at::empty({count}, options);
+    std::memcpy(values.data_ptr(), view.bytes.data(), view.bytes.size());
+  }
+  if (view.strides.empty()) return values.view(view.shape);
+  return values.as_strided(view.shape, view.strides).contiguous();
 }
 
 }  // namespace
 
-Parameters::Parameters(const Weights& weights, std::string file, std::string device)
+Parameters::Parameters(const Weights& weights, std::string file, ComputeOptions options)
     : weights_(weights),
       file_(std::move(file)),
-      device_(std::move(device)) {}
+      options_(std::move(options)) {}
 
-at::Tensor Parameters::take(const std::string& name, std::initializer_list<std::int64_t> shape) {
-  const auto found = weights_.tensors().find(name);
-  if (found == weights_.tensors().end()) {
-    problems_.push_back(fmt::format("'{}' is missing", name));
-    return at::zeros(shape);
-  }
-  taken_.insert(name);
-  const TensorView& view = found->second;
-  if (!std::equal(shape.begin(), shape.end(), view.shape.begin(), view.shape.end())) {
-    problems_.push_back(fmt::format("'{}' is {} instead of {}", name, fmt::join(view.shape, "x"),
-                                    fmt::join(shape, "x")));
-    return at::zeros(shape);
-  }
-  const at::ScalarType type = torch_type(view.type);
+bool Parameters::has(const std::string& name) const {
+  return weights_.tensors().contains(name);
+}
+
+at::Tensor Parameters::take(const std::string& name, const Shape& shape) {
+  const std::vector<std::string> names = naming_ ? naming_(name) : std::vector<std::string>{name};
+  if (names.size() == 1) return take_one(names.front(), shape);
+  Shape part_shape = shape;
+  part_shape.front() /= static_cast<std::int64_t>(names.size());
+  std::vector<at::Tensor> parts;
+  parts.reserve(names.size());
+  for (const std::string& part : names) parts.push_back(take_one(part, part_shape));
+  return at::cat(parts);
+}
+
+void Parameters::skip(const std::string& name, const Shape& shape) {
+  const std::string here = naming_ ? naming_(name).front() : name;
+  if (has(here)) (void)checked(here, shape);
+}
+
+at::Tensor Parameters::take_one(const std::string& name, const Shape& shape) {
+  const TensorView* view = checked(name, shape);
+  if (view == nullptr) return at::zeros(shape);
+  const at::ScalarType type = torch_type(view->type);
   if (type == at::ScalarType::Undefined) {
     problems_.push_back(fmt::format("'{}' holds unsigned numbers", name));
     return at::zeros(shape);
   }
-  return float_tensor(view, type).to(at::Device(device_));
+  return tensor_of(*view, type, weights_.owner()).to(at::Device(options_.device), at::kFloat);
+}
+
+const TensorView* Parameters::checked(const std::string& name, const Shape& shape) {
+  const auto found = weights_.tensors().find(name);
+  if (found == weights_.tensors().end()) {
+    problems_.push_back(fmt::format("'{}' is missing", name));
+    return nullptr;
+  }
+  taken_.insert(name);
+  if (found->second.shape != shape) {
+    problems_.push_back(fmt::format("'{}' is {} instead of {}", name,
+                                    fmt::join(found->second.shape, "x"), fmt::join(shape, "x")));
+    return nullptr;
+  }
+  return &found->second;
 }
 
 void Parameters::finish() const {

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "predictors/networks/dpt_head.hpp"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+namespace vergence::predictors {
+
+using at::Tensor;
+
+FusionPyramid::Residual::Residual(Parameters& parameters, const std::string& name,
+                                  std::int64_t features)
+    : first(parameters, name + ".conv1", {.in = features, .out = features}),
+      second(parameters, name + ".conv2", {.in = features, .out = features}) {}
+
+Tensor FusionPyramid::Residual::operator()(const Tensor& x) const {
+  return second.added_to(x.clone(), first(x.relu(), Activation::kRelu));
+}
+
+FusionPyramid::FusionPyramid(Parameters& parameters, const std::string& prefix,
+                             const std::array<std::int64_t, 4>& channels, std::int64_t features) {
+  for (std::size_t i = 0; i < channels.size(); ++i) {
+    levels_.push_back(take_level(parameters, prefix, i, channels[i], features));
+  }
+}
+
+FusionPyramid::Level FusionPyramid::take_level(Parameters& parameters, const std::string& prefix,
+                                               std::size_t level, std::int64_t channels,
+                                               std::int64_t features) {
+  const std::string fusion = fmt::format("{}refinenet{}.", prefix, level + 1);
+  std::optional<Residual> lateral;
+  if (level < 3) {
+    lateral.emplace(parameters, fusion + "resConfUnit1", features);
+  } else {
+    for (const char* conv : {"conv1", "conv2"}) {
+      const std::string name = fmt::format("{}resConfUnit1.{}", fusion, conv);
+      parameters.skip(name + ".weight", {features, features, 3, 3});
+      parameters.skip(name + ".bias", {features});
+    }
+  }
+  return {.entry = {parameters,
+                    fmt::format("{}layer{}_rn", prefix, level + 1),
+                    {.in = channels, .out = features, .bias = false}},
+          .lateral = std::move(lateral),
+          .refine = {parameters, fusion + "resConfUnit2", features},
+          .exit = {parameters,
+                   fusion + "out_conv",
+                   {.in = features, .out = features, .kernel = 1, .padding = 0}}};
+}
+
+Tensor FusionPyramid::operator()(const std::array<Tensor, 4>& levels) const {
+  std::array<Tensor, 4> entries;
+  for (std::size_t i = 0; i < levels.size(); ++i) entries[i] = levels_[i].entry(levels[i]);
+  Tensor path;
+  for (std::size_t i = levels.size(); i-- > 0;) {
+    const Level& level = levels_[i];
+    path = level.lateral ? (*level.lateral)(entries[i]).add_(path) : entries[i];
+    // The 1x1 convolution before the resampling gives the same as after it, on a quarter of the
+    // pixels: the weights of a resampled pixel add up to one.
+    path = level.exit(level.refine(path));
+    const Tensor& finer = entries[i == 0 ? 0 : i - 1];
+    const std::int64_t factor = i == 0 ? 2 : 1;
+    path = resize_bilinear(path, factor * finer.size(2), factor * finer.size(3),
+                           /*align_corners=*/true);
+  }
+  return path;
+}
+
+}  // namespace vergence::predictors
