@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One network in this library: says "ready", then runs once for every line on stdin and prints the
-// milliseconds; run_networks.py drives it beside ONNX Runtime. At the end it prints its peak
-// memory. Arguments: backend ("torchscript", or a known network's name for its native one), file,
-// input (raw float32), height, width, threads, precision, file for the last output (raw float32).
+// milliseconds of wall time and of all threads; run_networks.py drives it beside ONNX Runtime. At
+// the end it prints its peak memory. Arguments: backend ("torchscript", or a known network's name
+// for its native one), file, input (raw float32), height, width, threads, precision, file for the
+// last output (raw float32).
 #include "core/module.hpp"
 #include "predictors/model_registry.hpp"
 #include "predictors/network.hpp"
@@ -13,6 +14,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <exception>
 #include <fstream>
 #include <iostream>
@@ -54,6 +56,13 @@ void write_map(const std::string& path, const cv::Mat& map) {
              static_cast<std::streamsize>(whole.total() * whole.elemSize()));
 }
 
+// Of all threads.
+double processor_milliseconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
+}
+
 double peak_gigabytes() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
@@ -72,10 +81,11 @@ void run(const std::array<std::string, 8>& arguments) {
   std::fflush(stdout);
   cv::Mat map;
   for (std::string line; std::getline(std::cin, line);) {
+    const double processor = processor_milliseconds();
     const auto start = std::chrono::steady_clock::now();
     map = network->run(batch, std::stoi(threads)).front();
-    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
-    fmt::print("{}\n", time.count());
+    const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - start;
+    fmt::print("{} {}\n", wall.count(), processor_milliseconds() - processor);
     std::fflush(stdout);
   }
   if (!map.empty()) write_map(output, map);

@@ -38,12 +38,13 @@ AGREEMENT = {"f32": 2e-3, "auto": 5e-2, "bf16": 5e-2}
 
 
 class Contestant:
-    """A process that runs the network once for every line it is given."""
+    """A process that runs the network once for every line, and answers with the milliseconds of
+    wall time and of all its threads."""
 
     def __init__(self, title, command, output):
         self.title, self.output = title, output
         self.started = time.monotonic()
-        self.times, self.peak = [], None
+        self.times, self.processor, self.peak = [], [], None
         self.process = subprocess.Popen([str(word) for word in command], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.ready = self.line("ready")
@@ -59,10 +60,15 @@ class Contestant:
     def run(self):
         self.process.stdin.write("run\n")
         self.process.stdin.flush()
-        milliseconds = float(self.line())
+        wall, processor = (float(word) for word in self.line().split())
         if self.first_map is None:
             self.first_map = time.monotonic() - self.started
-        return milliseconds
+        return wall, processor
+
+    def measure(self):
+        wall, processor = self.run()
+        self.times.append(wall)
+        self.processor.append(processor)
 
     def finish(self):
         rest = self.process.communicate()[0].split()
@@ -91,7 +97,8 @@ def prepare(options, name, height, width):
     return stem
 
 
-def contestants_of(options, name, stem, height, width):
+def start_contestants(options, name, stem, height, width, made):
+    """Appends them to `made`, so that the caller can end those that run when one fails."""
     threads = options.threads
     given = f"{stem}.input.f32"
     native = options.build / "bin/bench_network"
@@ -101,7 +108,6 @@ def contestants_of(options, name, stem, height, width):
         return Contestant(title, [native, backend, file, given, height, width, threads, precision,
                                   output], output)
 
-    made = []
     if "native" in options.contestants:
         weights = options.work / f"{name}.safetensors"
         weights.read_bytes()  # warm, as the memory's file cache has it in daily use
@@ -112,7 +118,6 @@ def contestants_of(options, name, stem, height, width):
                                         height, width, threads, output], output))
     if "plain" in options.contestants:
         made.append(ours("plain", "torchscript", f"{stem}.pt", "f32"))
-    return made
 
 
 def measure(options, contestants):
@@ -122,7 +127,7 @@ def measure(options, contestants):
     for _ in range(options.rounds):
         for contestant in contestants:
             time.sleep(0.1)  # the others' threads stop spinning
-            contestant.times.append(contestant.run())
+            contestant.measure()
     for contestant in contestants:
         contestant.finish()
 
@@ -139,7 +144,7 @@ def row(name, size, contestants, difference):
 
     def milliseconds(title):
         one = by_title.get(title)
-        return f"{one.median():.0f} ({min(one.times):.0f})" if one else "-"
+        return f"{one.median():.0f} ({min(one.times):.0f}, {min(one.processor):.0f})" if one else "-"
 
     def ratio(over, under):
         both = over in by_title and under in by_title
@@ -155,8 +160,13 @@ def row(name, size, contestants, difference):
 
 def run_case(options, name, height, width):
     stem = prepare(options, name, height, width)
-    contestants = contestants_of(options, name, stem, height, width)
-    measure(options, contestants)
+    contestants = []
+    try:
+        start_contestants(options, name, stem, height, width, contestants)
+        measure(options, contestants)
+    finally:
+        for contestant in contestants:
+            contestant.process.kill()  # no effect on those that have ended
     difference = disagreement(contestants)
     print(row(name, f"{width}x{height}", contestants, difference), flush=True)
     if difference > AGREEMENT[options.precision]:
@@ -193,7 +203,7 @@ def main():
             not shutil.which("node") or not (BENCH / "onnx/node_modules/onnxruntime-node").exists()):
         sys.exit("ONNX Runtime is missing: cd bench/onnx && npm ci --ignore-scripts")
     print(f"{machine()}; {options.threads} threads, native {options.precision}; "
-          f"median (least) of {options.rounds} rounds in ms\n")
+          f"ms: median (least, least of all threads' processor time) of {options.rounds} rounds\n")
     print("| network | size | native | ONNX Runtime | plain | ONNX Runtime / native "
           "| plain / ONNX Runtime | difference | start s | peak GB |\n" + "|---" * 10 + "|")
     failures = []

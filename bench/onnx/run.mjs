@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One network in ONNX Runtime: says "ready", then runs once for every line on stdin and prints the
-// milliseconds. Arguments: ONNX file, input (raw float32), height, width, threads, file for the
-// last output (raw float32).
+// milliseconds of wall time and of all threads. Arguments: ONNX file, input (raw float32), height,
+// width, threads, file for the last output (raw float32).
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import ort from "onnxruntime-node";
@@ -21,9 +21,12 @@ const image = new ort.Tensor("float32", values, [1, 3, Number(height), Number(wi
 console.log(`ready ${ort.env.versions.node}`);
 let last;
 for await (const _ of createInterface({ input: process.stdin })) {
+  const processor = process.cpuUsage();
   const start = process.hrtime.bigint();
   const result = await session.run({ image });
-  console.log(Number(process.hrtime.bigint() - start) / 1e6);
+  const wall = Number(process.hrtime.bigint() - start) / 1e6;
+  const { user, system } = process.cpuUsage(processor);
+  console.log(wall, (user + system) / 1e3);
   last = result.depth.data;
 }
 if (last) writeFileSync(output, new Uint8Array(last.buffer, last.byteOffset, last.byteLength));
