@@ -88,6 +88,8 @@ class Parameters {
 // The makers of whole families: nothing if `family` is not one of theirs.
 [[nodiscard]] std::unique_ptr<TorchNetwork> make_depth_anything(const std::string& family,
                                                                 Parameters& parameters);
+[[nodiscard]] std::unique_ptr<TorchNetwork> make_midas(const std::string& family,
+                                                       Parameters& parameters);
 
 // A TorchScript file, ready on `device`.
 [[nodiscard]] std::unique_ptr<TorchNetwork> open_torchscript(const NetworkSource& source,

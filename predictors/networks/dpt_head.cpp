@@ -9,28 +9,36 @@ namespace vergence::predictors {
 using at::Tensor;
 
 FusionPyramid::Residual::Residual(Parameters& parameters, const std::string& name,
-                                  std::int64_t features)
+                                  std::int64_t features, bool is_classic)
     : first(parameters, name + ".conv1", {.in = features, .out = features}),
-      second(parameters, name + ".conv2", {.in = features, .out = features}) {}
+      second(parameters, name + ".conv2", {.in = features, .out = features}),
+      classic(is_classic) {}
 
 Tensor FusionPyramid::Residual::operator()(const Tensor& x) const {
-  return second.added_to(x.clone(), first(x.relu(), Activation::kRelu));
+  const Tensor positive = x.relu();
+  const Tensor inner = first(positive, Activation::kRelu);
+  return second.added_to(classic ? positive : x.clone(), inner);
 }
 
 FusionPyramid::FusionPyramid(Parameters& parameters, const std::string& prefix,
-                             const std::array<std::int64_t, 4>& channels, std::int64_t features) {
-  for (std::size_t i = 0; i < channels.size(); ++i) {
-    levels_.push_back(take_level(parameters, prefix, i, channels[i], features));
+                             const FusionShape& shape) {
+  for (std::size_t i = 0; i < shape.channels.size(); ++i) {
+    levels_.push_back(take_level(parameters, prefix, i, shape));
   }
 }
 
+FusionPyramid::FusionPyramid(Parameters& parameters, const std::string& prefix,
+                             const std::array<std::int64_t, 4>& channels, std::int64_t features)
+    : FusionPyramid(parameters, prefix,
+                    {.channels = channels, .features = {features, features, features, features}}) {}
+
 FusionPyramid::Level FusionPyramid::take_level(Parameters& parameters, const std::string& prefix,
-                                               std::size_t level, std::int64_t channels,
-                                               std::int64_t features) {
+                                               std::size_t level, const FusionShape& shape) {
   const std::string fusion = fmt::format("{}refinenet{}.", prefix, level + 1);
+  const std::int64_t features = shape.features[level];
   std::optional<Residual> lateral;
   if (level < 3) {
-    lateral.emplace(parameters, fusion + "resConfUnit1", features);
+    lateral.emplace(parameters, fusion + "resConfUnit1", features, shape.classic);
   } else {
     for (const char* conv : {"conv1", "conv2"}) {
       const std::string name = fmt::format("{}resConfUnit1.{}", fusion, conv);
@@ -38,14 +46,18 @@ FusionPyramid::Level FusionPyramid::take_level(Parameters& parameters, const std
       parameters.skip(name + ".bias", {features});
     }
   }
+  std::optional<Conv> exit;
+  if (!shape.classic) {
+    const std::int64_t out = shape.features[level == 0 ? 0 : level - 1];
+    exit.emplace(parameters, fusion + "out_conv",
+                 ConvShape{.in = features, .out = out, .kernel = 1, .padding = 0});
+  }
   return {.entry = {parameters,
                     fmt::format("{}layer{}_rn", prefix, level + 1),
-                    {.in = channels, .out = features, .bias = false}},
+                    {.in = shape.channels[level], .out = features, .bias = false}},
           .lateral = std::move(lateral),
-          .refine = {parameters, fusion + "resConfUnit2", features},
-          .exit = {parameters,
-                   fusion + "out_conv",
-                   {.in = features, .out = features, .kernel = 1, .padding = 0}}};
+          .refine = {parameters, fusion + "resConfUnit2", features, shape.classic},
+          .exit = std::move(exit)};
 }
 
 Tensor FusionPyramid::operator()(const std::array<Tensor, 4>& levels) const {
@@ -57,7 +69,8 @@ Tensor FusionPyramid::operator()(const std::array<Tensor, 4>& levels) const {
     path = level.lateral ? (*level.lateral)(entries[i]).add_(path) : entries[i];
     // The 1x1 convolution before the resampling gives the same as after it, on a quarter of the
     // pixels: the weights of a resampled pixel add up to one.
-    path = level.exit(level.refine(path));
+    path = level.refine(path);
+    if (level.exit) path = (*level.exit)(path);
     const Tensor& finer = entries[i == 0 ? 0 : i - 1];
     const std::int64_t factor = i == 0 ? 2 : 1;
     path = resize_bilinear(path, factor * finer.size(2), factor * finer.size(3),
