@@ -27,6 +27,14 @@ void print_report(const Work& work, const pipeline::ModelsReport& report) {
   work.print(report.text);
 }
 
+void list(const Work& work) {
+  const auto report = pipeline::list_models();
+  print_report(work, report);
+  if (!report.problems.empty()) {
+    throw Error(fmt::format("{} model cards cannot be read", report.problems.size()));
+  }
+}
+
 void need_names(const std::string& action, const std::vector<std::string>& names) {
   if (!names.empty()) return;
   throw Error(ErrorCode::kUsage, fmt::format("'models {}' needs the name of a network", action))
@@ -64,7 +72,7 @@ void run_models(const Work& work) {
       throw Error(ErrorCode::kUsage, fmt::format("'models list' has no use for '{}'", names[0]))
           .hint(fmt::format("'vergence models info {}' tells about one network", names[0]));
     }
-    print_report(work, pipeline::list_models());
+    list(work);
   } else if (action == "info") {
     need_names(action, names);
     print_report(work, pipeline::describe_models(names));

@@ -73,6 +73,22 @@ Address parse_address(const std::string& url) {
   return {part(CURLUPART_SCHEME), part(CURLUPART_HOST)};
 }
 
+// Where a redirection leads, which may be written relative to the address that gave it; empty where
+// it makes no sense.
+std::string resolved(const std::string& base, const std::string& location) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
+  char* text = nullptr;
+  if (curl_url_set(url.get(), CURLUPART_URL, base.c_str(), 0) != CURLUE_OK ||
+      curl_url_set(url.get(), CURLUPART_URL, location.c_str(), CURLU_NON_SUPPORT_SCHEME) !=
+          CURLUE_OK ||
+      curl_url_get(url.get(), CURLUPART_URL, &text, 0) != CURLUE_OK) {
+    return "";
+  }
+  std::string result = text;
+  curl_free(text);
+  return result;
+}
+
 bool is_hugging_face(const Address& address) {
   return address.host == "huggingface.co" || address.host.ends_with(".huggingface.co");
 }
@@ -91,6 +107,7 @@ struct Answer {
   long status = 0;
   std::string etag;
   std::string last_modified;
+  std::string location;
   std::optional<std::int64_t> content_length;
   std::optional<std::int64_t> range_begin;
   std::optional<std::int64_t> range_total;
@@ -117,6 +134,7 @@ void read_header(std::string_view line, Answer& answer) {
   // A weak tag stands for what looks the same, not for the very bytes.
   if (name == "etag" && !value.starts_with("W/")) answer.etag = value;
   if (name == "last-modified") answer.last_modified = value;
+  if (name == "location") answer.location = value;
   if (name == "content-length") answer.content_length = number(value);
   if (name == "content-range") read_content_range(value, answer);
 }
@@ -227,9 +245,7 @@ class Downloader {
   }
 
   std::string next_address(const std::string& from) {
-    char* to = nullptr;
-    curl_easy_getinfo(curl_.get(), CURLINFO_REDIRECT_URL, &to);
-    const std::string url = to == nullptr ? "" : to;
+    const auto url = resolved(from, answer_.location);
     const auto address = parse_address(url);
     const bool secure = address.scheme == "https";
     if (!secure && (address.scheme != "http" || parse_address(from).scheme == "https")) {
