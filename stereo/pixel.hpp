@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pixels of any type: dispatch from cv::Mat types to templates, and rounding back.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <stdexcept>
+#include <type_traits>
+
+#include <opencv2/core.hpp>
+
+namespace vergence::stereo {
+
+// The largest value of a channel: 255, 65535 or (floating point) 1.
+template <class T>
+inline constexpr float kFullScale = std::is_same_v<T, float>           ? 1.0F
+                                    : std::is_same_v<T, std::uint16_t> ? 65535.0F
+                                                                       : 255.0F;
+
+// Added before a value >= 0 is cut to a whole number: rounds to the nearest.
+inline constexpr float kHalf = 0.5F;
+
+template <class T>
+T rounded(float value) {
+  if constexpr (std::is_same_v<T, float>) {
+    return value;
+  } else {
+    return static_cast<T>(std::clamp(value, 0.0F, kFullScale<T>) + kHalf);
+  }
+}
+
+// Calls body.operator()<T, channels>() for the type of a picture: CV_8U, CV_16U or CV_32F with 1, 3
+// or 4 channels. Throws std::invalid_argument for any other.
+template <class Body>
+void with_pixel_type(int type, Body&& body) {
+  const auto with_depth = [&]<int kChannels>() {
+    switch (CV_MAT_DEPTH(type)) {
+      case CV_8U:
+        return body.template operator()<std::uint8_t, kChannels>();
+      case CV_16U:
+        return body.template operator()<std::uint16_t, kChannels>();
+      case CV_32F:
+        return body.template operator()<float, kChannels>();
+      default:
+        throw std::invalid_argument("a picture has 8 or 16 bits or floating point");
+    }
+  };
+  switch (CV_MAT_CN(type)) {
+    case 1:
+      return with_depth.template operator()<1>();
+    case 3:
+      return with_depth.template operator()<3>();
+    case 4:
+      return with_depth.template operator()<4>();
+    default:
+      throw std::invalid_argument("a picture has 1, 3 or 4 channels");
+  }
+}
+
+}  // namespace vergence::stereo

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stereo/scanline_warp.hpp"
+
+#include "core/parallel.hpp"
+#include "stereo/pixel.hpp"
+#include "stereo/rim_refinement.hpp"
+#include "stereo/sampling.hpp"
+#include "stereo/scanline_row.hpp"
+
+#include <cstring>
+#include <vector>
+
+namespace vergence::stereo {
+namespace {
+
+// Bands of rows are handed out to threads; each band has its memory.
+constexpr int kNumBands = 16;
+
+int rows_per_band(int height) {
+  return (height + kNumBands - 1) / kNumBands;
+}
+
+// Parallax that the rows can work with: finite and within half the width.
+void copy_limited(const cv::Mat& parallax, cv::Mat& limited) {
+  limited.create(parallax.size(), CV_32FC1);
+  const float limit = 0.5F * static_cast<float>(parallax.cols);
+  for (int y = 0; y < parallax.rows; ++y) {
+    const float* const from = parallax.ptr<float>(y);
+    float* const to = limited.ptr<float>(y);
+    for (int x = 0; x < parallax.cols; ++x) {
+      const float value = from[x] == from[x] ? from[x] : 0.0F;
+      to[x] = std::max(-limit, std::min(limit, value));
+    }
+  }
+}
+
+bool is_limited(const cv::Mat& parallax) {
+  const float limit = 0.5F * static_cast<float>(parallax.cols);
+  int outside = 0;
+  for (int y = 0; y < parallax.rows; ++y) {
+    const float* const row = parallax.ptr<float>(y);
+    for (int x = 0; x < parallax.cols; ++x)
+      outside += static_cast<int>(!(std::abs(row[x]) <= limit));
+  }
+  return outside == 0;
+}
+
+void mark_filled(const std::vector<FilledRun>& filled, unsigned char* visibility) {
+  for (const FilledRun& run : filled) {
+    std::fill(visibility + run.first, visibility + run.last,
+              static_cast<unsigned char>(run.visibility));
+  }
+}
+
+// The pixels of a row, taken from where the row came from; fills are kept apart too.
+template <class T, int kChannels>
+void sample_row(const ScanlineRow& row, const SourceRow<T>& source, T* view, T* fills) {
+  sample_at<T, kChannels>(source, row.source_x, view);
+  for (const BlendedPixel& pixel : row.blended) {
+    std::array<T, kChannels> other;
+    sample_at<T, kChannels>(source, {&pixel.other_x, 1}, other.data());
+    T* const mixed = view + pixel.x * kChannels;
+    for (int c = 0; c < kChannels; ++c) {
+      const auto back = static_cast<float>(other[static_cast<std::size_t>(c)]);
+      mixed[c] = rounded<T>(back + (static_cast<float>(mixed[c]) - back) * pixel.weight);
+    }
+  }
+  for (const FilledRun& run : row.filled) {
+    std::copy(view + run.first * kChannels, view + run.last * kChannels,
+              fills + run.first * kChannels);
+  }
+}
+
+// Weights of a Gaussian for distances 0, 1, ... up to 2.5 sigma; not normalised.
+std::vector<float> gaussian(float sigma) {
+  std::vector<float> weights;
+  const int reach = sigma > 0.0F ? static_cast<int>(2.5F * sigma) : 0;
+  for (int i = 0; i <= reach; ++i) {
+    const float d = static_cast<float>(i);
+    weights.push_back(i == 0 ? 1.0F : std::exp(-d * d / (2.0F * sigma * sigma)));
+  }
+  return weights;
+}
+
+// Evens the fills of one row of the view; `fills` holds them as they were.
+template <class T, int kChannels>
+class FillSmoother {
+ public:
+  FillSmoother(const cv::Mat& visibility, const cv::Mat& fills, const std::vector<float>& weights)
+      : visibility_(visibility),
+        fills_(fills),
+        weights_(weights) {}
+
+  void smooth_row(int y, T* view) const {
+    const unsigned char* const row = visibility_.ptr(y);
+    const int width = visibility_.cols;
+    int x = 0;
+    while (x < width) {
+      std::uint64_t eight = 0;
+      if (x + 8 <= width) {
+        std::memcpy(&eight, row + x, 8);
+        if (eight == 0) {
+          x += 8;
+          continue;
+        }
+      }
+      const int last = std::min(x + 8, width);
+      for (; x < last; ++x) {
+        if (row[x] == kFilled) smooth_pixel(y, x, view + x * kChannels);
+      }
+    }
+  }
+
+ private:
+  static constexpr auto kFilled = static_cast<unsigned char>(Visibility::kDisoccluded);
+
+  void add(int y, int x, float weight, std::array<float, kChannels + 1>& sum) const {
+    const T* const pixel = fills_.ptr<T>(y) + x * kChannels;
+    for (int c = 0; c < kChannels; ++c) {
+      sum[static_cast<std::size_t>(c)] += weight * static_cast<float>(pixel[c]);
+    }
+    sum[kChannels] += weight;
+  }
+
+  void smooth_pixel(int y, int x, T* out) const {
+    std::array<float, kChannels + 1> sum{};
+    add(y, x, weights_[0], sum);
+    for (const int direction : {-1, 1}) {
+      int row = y + direction;
+      for (std::size_t i = 1; i < weights_.size(); ++i, row += direction) {
+        if (row < 0 || row >= visibility_.rows || visibility_.ptr(row)[x] != kFilled) break;
+        add(row, x, weights_[i], sum);
+      }
+    }
+    for (int c = 0; c < kChannels; ++c) {
+      out[c] = rounded<T>(sum[static_cast<std::size_t>(c)] / sum[kChannels]);
+    }
+  }
+
+  const cv::Mat& visibility_;
+  const cv::Mat& fills_;
+  const std::vector<float>& weights_;
+};
+
+void smooth_from(const cv::Mat& visibility, const cv::Mat& fills, const std::vector<float>& weights,
+                 cv::Mat& view) {
+  with_pixel_type(view.type(), [&]<class T, int kChannels>() {
+    const FillSmoother<T, kChannels> smoother(visibility, fills, weights);
+    parallel_for(
+        0, view.rows,
+        [&](int first, int last) {
+          for (int y = first; y < last; ++y) smoother.smooth_row(y, view.ptr<T>(y));
+        },
+        rows_per_band(view.rows));
+  });
+}
+
+}  // namespace
+
+struct ScanlineWarp::Workspace {
+  ScanlineOptions options;
+  std::vector<float> fill_weights;
+  cv::Mat picture;                // the caller's pixels
+  cv::Mat parallax;               // refined
+  cv::Mat limited;                // the caller's parallax where some of it had to be cut
+  cv::Mat visibility;             // of the view being made
+  cv::Mat fills;                  // its fills before they are evened
+  std::vector<ScanlineRow> rows;  // one per band
+
+  void require_source() const {
+    if (picture.empty()) throw std::logic_error("a warp needs its source first");
+  }
+
+  const ScanlineRow& trace(int y, int rows_of_band, Eye eye) {
+    ScanlineRow& row = rows[static_cast<std::size_t>(y / rows_of_band)];
+    row.trace({parallax.ptr<float>(y), static_cast<std::size_t>(parallax.cols)}, eye, options);
+    return row;
+  }
+};
+
+ScanlineWarp::ScanlineWarp(const ScanlineOptions& options)
+    : workspace_(std::make_unique<Workspace>()) {
+  workspace_->options = options;
+  workspace_->fill_weights = gaussian(options.fill_smoothing_px);
+  workspace_->rows.resize(kNumBands);
+}
+
+ScanlineWarp::~ScanlineWarp() = default;
+ScanlineWarp::ScanlineWarp(ScanlineWarp&&) noexcept = default;
+ScanlineWarp& ScanlineWarp::operator=(ScanlineWarp&&) noexcept = default;
+
+void ScanlineWarp::set_source(const cv::Mat& picture, const cv::Mat& parallax_px) {
+  if (parallax_px.type() != CV_32FC1 || parallax_px.size() != picture.size() || picture.empty()) {
+    throw std::invalid_argument("parallax is CV_32FC1 of the picture's size");
+  }
+  with_pixel_type(picture.type(), []<class T, int kChannels>() {});
+  Workspace& work = *workspace_;
+  const bool resized = work.picture.cols != picture.cols;
+  work.picture = picture;
+  cv::Mat parallax = parallax_px;
+  if (!is_limited(parallax_px)) {
+    copy_limited(parallax_px, work.limited);
+    parallax = work.limited;
+  }
+  if (work.options.refine_rims) {
+    refine_rims(picture, parallax, work.options.wrap, work.parallax);
+  } else {
+    parallax.copyTo(work.parallax);
+  }
+  if (resized) {
+    for (ScanlineRow& row : work.rows) row.reserve(picture.cols, work.options.wrap);
+  }
+}
+
+void ScanlineWarp::render(Eye eye, cv::Mat& view) {
+  Workspace& work = *workspace_;
+  work.require_source();
+  const cv::Size size = work.picture.size();
+  view.create(size, work.picture.type());
+  work.fills.create(size, work.picture.type());
+  work.visibility.create(size, CV_8UC1);
+  const int band = rows_per_band(size.height);
+  with_pixel_type(view.type(), [&]<class T, int kChannels>() {
+    const auto render_rows = [&](int first, int last) {
+      for (int y = first; y < last; ++y) {
+        const ScanlineRow& row = work.trace(y, band, eye);
+        const SourceRow<T> source{work.picture.ptr<T>(y), work.parallax.ptr<float>(y), size.width,
+                                  &work.options};
+        sample_row<T, kChannels>(row, source, view.ptr<T>(y), work.fills.ptr<T>(y));
+        std::memset(work.visibility.ptr(y), 0, static_cast<std::size_t>(size.width));
+        mark_filled(row.filled, work.visibility.ptr(y));
+      }
+    };
+    parallel_for(0, size.height, render_rows, band);
+  });
+  if (work.fill_weights.size() > 1) {
+    smooth_from(work.visibility, work.fills, work.fill_weights, view);
+  }
+}
+
+void ScanlineWarp::map(Eye eye, WarpMap& map) {
+  Workspace& work = *workspace_;
+  work.require_source();
+  const cv::Size size = work.picture.size();
+  map.source_x.create(size, CV_32FC1);
+  map.other_x.create(size, CV_32FC1);
+  map.weight.create(size, CV_32FC1);
+  map.visibility.create(size, CV_8UC1);
+  const int band = rows_per_band(size.height);
+  const auto map_rows = [&](int first, int last) {
+    for (int y = first; y < last; ++y) {
+      const ScanlineRow& row = work.trace(y, band, eye);
+      std::copy(row.source_x.begin(), row.source_x.end(), map.source_x.ptr<float>(y));
+      std::copy(row.source_x.begin(), row.source_x.end(), map.other_x.ptr<float>(y));
+      std::fill_n(map.weight.ptr<float>(y), size.width, 1.0F);
+      std::memset(map.visibility.ptr(y), 0, static_cast<std::size_t>(size.width));
+      for (const BlendedPixel& pixel : row.blended) {
+        map.other_x.ptr<float>(y)[pixel.x] = pixel.other_x;
+        map.weight.ptr<float>(y)[pixel.x] = pixel.weight;
+        map.visibility.ptr(y)[pixel.x] = static_cast<unsigned char>(Visibility::kRim);
+      }
+      mark_filled(row.filled, map.visibility.ptr(y));
+    }
+  };
+  parallel_for(0, size.height, map_rows, band);
+}
+
+void smooth_fills(const cv::Mat& visibility, float sigma_px, cv::Mat& view) {
+  if (visibility.type() != CV_8UC1 || visibility.size() != view.size()) {
+    throw std::invalid_argument("the visibility is CV_8UC1 of the view's size");
+  }
+  smooth_from(visibility, view.clone(), gaussian(sigma_px), view);
+}
+
+}  // namespace vergence::stereo
