@@ -167,6 +167,8 @@ std::string resize_words(const CardInput& input) {
       return fmt::format("both sides at least {} px", input.size);
     case ResizeRule::kUpperBound:
       return fmt::format("both sides at most {} px", input.size);
+    case ResizeRule::kMinimal:
+      return fmt::format("the side that changes least {} px", input.size);
     case ResizeRule::kExact:
       return fmt::format("exactly {}x{} px", input.exact_size.width, input.exact_size.height);
     case ResizeRule::kFitPad:

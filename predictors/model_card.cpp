@@ -57,10 +57,11 @@ constexpr std::array<Word<KindMeaning>, 11> kKinds = {{
     {"inverse-metric", {DepthKind::kPlanarDepth, true, true}},
 }};
 
-constexpr std::array<Word<ResizeRule>, 5> kResizeRules = {{
+constexpr std::array<Word<ResizeRule>, 6> kResizeRules = {{
     {"short-side", ResizeRule::kShortSide},
     {"lower-bound", ResizeRule::kLowerBound},
     {"upper-bound", ResizeRule::kUpperBound},
+    {"minimal", ResizeRule::kMinimal},
     {"exact", ResizeRule::kExact},
     {"fit-pad", ResizeRule::kFitPad},
 }};
@@ -404,6 +405,15 @@ CardOutput read_output(CardReader& reader) {
   return output;
 }
 
+// By how much the rules with one side enlarge a picture.
+double scale_factor(const CardInput& input, cv::Size picture) {
+  const double horizontal = static_cast<double>(input.size) / picture.width;
+  const double vertical = static_cast<double>(input.size) / picture.height;
+  if (input.resize == ResizeRule::kUpperBound) return std::min(horizontal, vertical);
+  if (input.resize != ResizeRule::kMinimal) return std::max(horizontal, vertical);
+  return std::abs(1.0 - horizontal) < std::abs(1.0 - vertical) ? horizontal : vertical;
+}
+
 double rounded_to_multiple(double side, double bound, const CardInput& input) {
   const double multiple = input.multiple;
   double result = std::nearbyint(side / multiple) * multiple;  // half to even, as the originals do
@@ -472,9 +482,7 @@ cv::Size network_size(const CardInput& input, cv::Size picture) {
         std::clamp(static_cast<int>(std::nearbyint(height * scale)), 1, input.exact_size.height)};
   }
   const double size = input.size;
-  const double scale = input.resize == ResizeRule::kUpperBound
-                           ? std::min(size / width, size / height)
-                           : std::max(size / width, size / height);
+  const double scale = scale_factor(input, picture);
   return {static_cast<int>(rounded_to_multiple(width * scale, size, input)),
           static_cast<int>(rounded_to_multiple(height * scale, size, input))};
 }

@@ -21,6 +21,7 @@ enum class ResizeRule {
   kShortSide,   // short side = size; nearest multiples
   kLowerBound,  // both sides >= size, aspect kept; nearest multiples, but none below size
   kUpperBound,  // both sides <= size, aspect kept; nearest multiples, but none above size
+  kMinimal,     // the side closer to size becomes size, aspect kept; nearest multiples
   kExact,       // width x height, aspect ignored
   kFitPad,      // aspect kept inside width x height, the rest padded and cut off the output again
 };

@@ -242,6 +242,10 @@ TEST(NetworkSize, FollowsTheRules) {
   EXPECT_EQ(network_size(input, {1000, 500}), cv::Size(224, 128));
   input.size = 256;
   EXPECT_EQ(network_size(input, {1000, 10}), cv::Size(256, 32));
+  input.resize = ResizeRule::kMinimal;
+  EXPECT_EQ(network_size(input, {1000, 500}), cv::Size(512, 256));  // the height changes less
+  EXPECT_EQ(network_size(input, {200, 100}), cv::Size(256, 128));   // the width
+  EXPECT_EQ(network_size(input, {100, 100}), cv::Size(256, 256));
   input.resize = ResizeRule::kExact;
   input.exact_size = {320, 192};
   EXPECT_EQ(network_size(input, {7, 9000}), cv::Size(320, 192));
