@@ -42,10 +42,13 @@ std::string_view text_of(std::span<const std::byte> bytes) {
 WeightFormat zip_format(std::span<const std::byte> file) {
   bool has_pickle = false;
   try {
-    for (const auto& [name, entry] : read_zip_directory(file, "")) {
+    for (const auto& [path, entry] : read_zip_directory(file, "")) {
+      const std::size_t slash = path.find('/');
+      if (slash == std::string_view::npos) continue;
+      const std::string_view name = path.substr(slash + 1);
       // TorchScript keeps its code's constants where a plain checkpoint has only data.
-      if (name.ends_with("/constants.pkl")) return WeightFormat::kTorchScript;
-      has_pickle = has_pickle || name.ends_with("/data.pkl");
+      if (name == "constants.pkl") return WeightFormat::kTorchScript;
+      has_pickle = has_pickle || name == "data.pkl";
     }
   } catch (const Error&) {
     return WeightFormat::kZip;

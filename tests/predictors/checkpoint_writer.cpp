@@ -74,9 +74,10 @@ std::uint16_t bfloat16_bits(float value) {
 // Hands out the bytes of one tensor after the other, in buffers that are used again.
 class TensorBytes {
  public:
-  std::string_view of(const TensorSource& tensor, ScalarType type) {
+  std::string_view of(const TensorSource& tensor, ScalarType type, bool transposed = false) {
     values_.resize(count_of(tensor));
     tensor.fill(values_);
+    if (transposed && tensor.shape.size() > 1) transpose(static_cast<std::size_t>(tensor.shape[0]));
     switch (type) {
       case ScalarType::kF32:
         return {reinterpret_cast<const char*>(values_.data()), values_.size() * sizeof(float)};
@@ -99,6 +100,16 @@ class TensorBytes {
   }
 
  private:
+  void transpose(std::size_t rows) {
+    const std::size_t columns = rows == 0 ? 0 : values_.size() / rows;
+    const std::vector<float> source = values_;
+    for (std::size_t row = 0; row < rows; ++row) {
+      for (std::size_t column = 0; column < columns; ++column) {
+        values_[column * rows + row] = source[row * columns + column];
+      }
+    }
+  }
+
   std::vector<float> values_;
   std::string bytes_;
 };
@@ -138,35 +149,45 @@ class Pickle {
  public:
   void op(std::string_view bytes) { text_ += bytes; }
 
-  void put() {
-    const auto slot = next_++;
-    text_ += slot < 256 ? "q" + little(slot, 1) : "r" + little(slot, 4);
+  // An opcode and its number.
+  void op(char code, std::uint64_t value, int bytes) {
+    text_ += code;
+    text_ += little(value, bytes);
   }
 
+  void put() { slot('q', 'r', next_++); }
+
   void number(std::int64_t value) {
-    if (value >= 0 && value < 256) {
-      text_ += "K" + little(static_cast<std::uint64_t>(value), 1);
-    } else if (value >= 0 && value < 65536) {
-      text_ += "M" + little(static_cast<std::uint64_t>(value), 2);
+    const auto bits = static_cast<std::uint64_t>(value);
+    if (bits < 256) {
+      op('K', bits, 1);
+    } else if (bits < 65536) {
+      op('M', bits, 2);
     } else if (value >= INT32_MIN && value <= INT32_MAX) {
-      text_ += "J" + little(static_cast<std::uint64_t>(value), 4);
+      op('J', bits, 4);
     } else {
-      text_ += "\x8a\x08" + little(static_cast<std::uint64_t>(value), 8);
+      text_ += "\x8a\x08";
+      text_ += little(bits, 8);
     }
   }
 
   void real(double value) {
     std::string bytes = little(std::bit_cast<std::uint64_t>(value), 8);
     std::reverse(bytes.begin(), bytes.end());
-    text_ += "G" + bytes;
+    text_ += 'G';
+    text_ += bytes;
   }
 
-  void string(const std::string& value) { once("X" + little(value.size(), 4) + value); }
+  void string(const std::string& value) {
+    std::string bytes = "X";
+    once(bytes.append(little(value.size(), 4)).append(value));
+  }
 
   // `name` is module and name with one space between.
   void global(std::string name) {
-    name.replace(name.find(' '), 1, "\n");
-    once("c" + name + "\n");
+    std::replace(name.begin(), name.end(), ' ', '\n');
+    std::string bytes = "c";
+    once(bytes.append(name).append("\n"));
   }
 
   void numbers(const std::vector<std::int64_t>& values) {
@@ -194,8 +215,11 @@ class Pickle {
       put();
       return;
     }
-    const std::uint64_t slot = found->second;
-    text_ += slot < 256 ? "h" + little(slot, 1) : "j" + little(slot, 4);
+    slot('h', 'j', found->second);
+  }
+
+  void slot(char short_code, char long_code, std::uint64_t number) {
+    op(number < 256 ? short_code : long_code, number, number < 256 ? 1 : 4);
   }
 
   std::string text_ = "\x80\x02";
@@ -215,6 +239,11 @@ class Checkpoint {
   [[nodiscard]] bool legacy() const { return style_.format == CheckpointStyle::Format::kLegacy; }
 
   [[nodiscard]] const std::map<std::string, std::size_t>& order() const { return order_; }
+
+  // The content of a tensor's storage.
+  [[nodiscard]] std::string_view data(TensorBytes& bytes, std::size_t index) const {
+    return bytes.of(tensors_[index], type_of(index), style_.transposed);
+  }
 
   [[nodiscard]] ScalarType type_of(std::size_t index) const {
     const ScalarType type = tensors_[index].type;
@@ -279,10 +308,8 @@ class Checkpoint {
     pickle.op("Q");
     pickle.number(0);
     const auto& shape = tensors_[index].shape;
-    std::vector<std::int64_t> strides(shape.size(), 1);
-    for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
     pickle.numbers(shape);
-    pickle.numbers(strides);
+    pickle.numbers(strides_of(shape));
     pickle.op("\x89");
     pickle.empty_ordered_dict();
     pickle.op("t");
@@ -296,6 +323,15 @@ class Checkpoint {
     pickle.put();
     pickle.op("R");
     pickle.put();
+  }
+
+  [[nodiscard]] std::vector<std::int64_t> strides_of(const std::vector<std::int64_t>& shape) const {
+    std::vector<std::int64_t> strides(shape.size(), 1);
+    const bool transposed = style_.transposed && shape.size() > 1;
+    if (transposed) strides.back() = shape[0];
+    for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+    if (transposed) strides[0] = 1;
+    return strides;
   }
 
   static void metadata(Pickle& pickle) {
@@ -405,13 +441,12 @@ class ZipWriter {
   std::uint64_t count_ = 0;
 };
 
-void write_zip(Sink& sink, std::span<const TensorSource> tensors, const Checkpoint& checkpoint,
-               const std::string& folder) {
+void write_zip(Sink& sink, const Checkpoint& checkpoint, const std::string& folder) {
   ZipWriter zip(sink);
   zip.add(folder + "/data.pkl", checkpoint.object());
   TensorBytes bytes;
   for (const auto& [key, index] : checkpoint.order()) {
-    zip.add(folder + "/data/" + key, bytes.of(tensors[index], checkpoint.type_of(index)));
+    zip.add(folder + "/data/" + key, checkpoint.data(bytes, index));
   }
   zip.add(folder + "/version", "3\n");
   zip.finish();
@@ -441,7 +476,7 @@ void write_legacy(Sink& sink, std::span<const TensorSource> tensors, const Check
   TensorBytes bytes;
   for (const auto& [key, index] : checkpoint.order()) {
     sink.write(little(count_of(tensors[index]), 8));
-    sink.write(bytes.of(tensors[index], checkpoint.type_of(index)));
+    sink.write(checkpoint.data(bytes, index));
   }
 }
 
@@ -488,7 +523,7 @@ void write_checkpoint(const std::filesystem::path& path, std::span<const TensorS
   if (checkpoint.legacy()) {
     write_legacy(sink, tensors, checkpoint);
   } else {
-    write_zip(sink, tensors, checkpoint, path.stem().string());
+    write_zip(sink, checkpoint, path.stem().string());
   }
   sink.close();
 }

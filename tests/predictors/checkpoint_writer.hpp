@@ -35,9 +35,10 @@ struct CheckpointStyle {
   Format format = Format::kZip;  // kLegacy: torch.save(..., _use_new_zipfile_serialization=False)
   bool ordered = true;           // OrderedDict, as state_dict() gives it; false: dict
   bool parameters = false;       // values are nn.Parameter, not plain tensors
-  std::string key;               // the tensors stand under this key, as "model"; empty: on top
+  std::string key = {};          // the tensors stand under this key, as "model"; empty: on top
   bool training = false;         // beside `key`: epoch, optimizer and scores
-  std::string prefix;            // before each name, as "module."
+  std::string prefix = {};       // before each name, as "module."
+  bool transposed = false;       // tensors stand in the file with their first side innermost
   // Type of the kF32 tensors in the file.
   predictors::ScalarType type = predictors::ScalarType::kF32;
 };

@@ -2,6 +2,7 @@
 #include "predictors/weight_file.hpp"
 
 #include "core/error.hpp"
+#include "tests/predictors/zip_of.hpp"
 #include "tests/support/paths.hpp"
 
 #include <fstream>
@@ -15,31 +16,20 @@ WeightFormat format_of(const std::string& file) {
   return weight_format(std::as_bytes(std::span(file)));
 }
 
-std::string little(std::uint64_t value, int bytes) {
-  std::string text;
-  for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i));
-  return text;
-}
-
-// A zip with empty stored files of these names.
-std::string zip_of(const std::vector<std::string>& names) {
-  std::string file = "PK\3\4" + std::string(26, '\0');
-  const std::size_t directory = file.size();
-  for (const auto& name : names) {
-    file +=
-        "PK\1\2" + std::string(24, '\0') + little(name.size(), 2) + std::string(16, '\0') + name;
-  }
-  const std::size_t size = file.size() - directory;
-  return file + "PK\5\6" + std::string(4, '\0') + little(names.size(), 2) +
-         little(names.size(), 2) + little(size, 4) + little(directory, 4) + little(0, 2);
+// A zip with files of these names.
+std::string zip_with(const std::vector<std::string>& names) {
+  std::vector<test::ZippedFile> files;
+  for (const auto& name : names) files.push_back({.name = name, .content = "x"});
+  return test::zip_of(files);
 }
 
 TEST(WeightFormat, IsToldByContent) {
   EXPECT_EQ(format_of(""), WeightFormat::kEmpty);
-  EXPECT_EQ(format_of(little(2, 8) + "{}"), WeightFormat::kSafetensors);
-  EXPECT_EQ(format_of(zip_of({"net/data.pkl", "net/constants.pkl"})), WeightFormat::kTorchScript);
-  EXPECT_EQ(format_of(zip_of({"archive/data.pkl", "archive/data/0"})), WeightFormat::kCheckpoint);
-  EXPECT_EQ(format_of(zip_of({"readme.txt"})), WeightFormat::kZip);
+  EXPECT_EQ(format_of(std::string("\2\0\0\0\0\0\0\0{}", 10)), WeightFormat::kSafetensors);
+  EXPECT_EQ(format_of(zip_with({"net/data.pkl", "net/constants.pkl"})), WeightFormat::kTorchScript);
+  EXPECT_EQ(format_of(zip_with({"archive/data.pkl", "archive/data/0"})), WeightFormat::kCheckpoint);
+  EXPECT_EQ(format_of(zip_with({"readme.txt"})), WeightFormat::kZip);
+  EXPECT_EQ(format_of(zip_with({"readme.txt", "deep/er/constants.pkl"})), WeightFormat::kZip);
   EXPECT_EQ(format_of("\x80\x02\x8a\x0al\xfc"), WeightFormat::kCheckpoint);
   EXPECT_EQ(format_of("<!DOCTYPE html><html>"), WeightFormat::kText);
   EXPECT_EQ(format_of("  \n<html>"), WeightFormat::kText);
@@ -50,7 +40,7 @@ TEST(WeightFormat, IsToldByContent) {
 }
 
 TEST(WeightFormat, DamagedZipsAreNoTorchScript) {
-  const std::string whole = zip_of({"net/data.pkl", "net/constants.pkl"});
+  const std::string whole = zip_with({"net/data.pkl", "net/constants.pkl"});
   EXPECT_EQ(format_of(whole.substr(0, whole.size() - 30)), WeightFormat::kZip);
   std::mt19937 random(7);
   for (int i = 0; i < 10000; ++i) {
