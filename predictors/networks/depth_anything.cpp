@@ -48,8 +48,8 @@ class DepthAnything : public TorchNetwork {
     const Tensor fused =
         pyramid_({expand4_(project_[0](features[0])), expand2_(project_[1](features[1])),
                   project_[2](features[2]), shrink_(project_[3](features[3]))});
-    const Tensor large = resize_bilinear(conv1_(fused), height, width, /*align_corners=*/true);
-    Tensor depth = conv3_(conv2_(large, Activation::kRelu));
+    const Tensor large = conv2_.of_resized(conv1_(fused), height, width, Activation::kRelu);
+    Tensor depth = conv3_(large);
     return member_.metric ? depth.to(at::kFloat).sigmoid_() : depth.relu_();
   }
 

@@ -5,13 +5,12 @@
 // Tokens are [N, T, C], row-major; feature maps are [N, C, H, W] in channels_last memory.
 #pragma once
 
+#include "predictors/kernels/operations.hpp"
 #include "predictors/torch_network.hpp"
 
 #include <ATen/core/Tensor.h>
 
 namespace vergence::predictors {
-
-enum class Activation { kNone, kRelu, kGelu };  // GELU with the error function
 
 // y = x W^T + b over the last side.
 class Linear {
@@ -27,10 +26,16 @@ class Linear {
                                       Activation activation = Activation::kNone) const;
 
   // residual + this(x); takes the residual's memory.
-  [[nodiscard]] at::Tensor added_to(at::Tensor residual, const at::Tensor& x) const;
+  [[nodiscard]] at::Tensor added_to(const at::Tensor& residual, const at::Tensor& x) const;
 
  private:
-  at::Tensor weight_, bias_;
+  void run_packed(const at::Tensor& x, const at::Tensor& residual, Activation activation,
+                  const at::Tensor& output) const;
+
+  std::int64_t in_, out_;
+  at::Tensor weight_;  // or
+  at::Tensor packed_;  // for our kernels
+  at::Tensor bias_;
 };
 
 // Over the last side.
@@ -68,12 +73,25 @@ class Conv {
   [[nodiscard]] at::Tensor operator()(const at::Tensor& x,
                                       Activation activation = Activation::kNone) const;
 
+  // The same with max(x, 0) instead of x.
+  [[nodiscard]] at::Tensor of_rectified(const at::Tensor& x,
+                                        Activation activation = Activation::kNone) const;
+
+  // The same with x resized to height x width (bilinear, align_corners = true) first.
+  [[nodiscard]] at::Tensor of_resized(const at::Tensor& x, std::int64_t height, std::int64_t width,
+                                      Activation activation = Activation::kNone) const;
+
   // residual + this(x); takes the residual's memory.
-  [[nodiscard]] at::Tensor added_to(at::Tensor residual, const at::Tensor& x) const;
+  [[nodiscard]] at::Tensor added_to(const at::Tensor& residual, const at::Tensor& x) const;
 
  private:
-  at::Tensor weight_, bias_;
+  [[nodiscard]] at::Tensor run_packed(const at::Tensor& x, ConvLayer steps,
+                                      at::Tensor output = {}) const;
+
   ConvShape shape_;
+  at::Tensor weight_;  // or
+  at::Tensor packed_;  // for our kernels
+  at::Tensor bias_;
 };
 
 // Transposed convolution whose stride is its kernel's side: every pixel becomes a square of pixels.
@@ -86,8 +104,10 @@ class PixelExpansion {
   [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const;
 
  private:
-  at::Tensor weight_, bias_;
-  std::int64_t factor_;
+  std::int64_t in_, out_, factor_;
+  at::Tensor weight_;  // or
+  at::Tensor packed_;  // for our kernels: [factor * factor][packed]
+  at::Tensor bias_;
 };
 
 // softmax(q k^T / sqrt(d) + bias) v of every head. qkv [N, T, 3 C], a token's query, key and value
