@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include <opencv2/core.hpp>
+#include <opencv2/core/hal/intrin.hpp>
 
 namespace vergence::stereo {
 
@@ -28,6 +29,19 @@ T rounded(float value) {
   } else {
     return static_cast<T>(std::clamp(value, 0.0F, kFullScale<T>) + kHalf);
   }
+}
+
+// Four channels as a vector, whatever there is behind those of the pixel: reads four values.
+inline cv::v_float32x4 load_pixel(const std::uint8_t* pixel) {
+  return cv::v_cvt_f32(cv::v_reinterpret_as_s32(cv::v_load_expand_q(pixel)));
+}
+
+inline cv::v_float32x4 load_pixel(const std::uint16_t* pixel) {
+  return cv::v_cvt_f32(cv::v_reinterpret_as_s32(cv::v_load_expand(pixel)));
+}
+
+inline cv::v_float32x4 load_pixel(const float* pixel) {
+  return cv::v_load(pixel);
 }
 
 // Calls body.operator()<T, channels>() for the type of a picture: CV_8U, CV_16U or CV_32F with 1, 3

@@ -119,6 +119,26 @@ void neighbourhood_maxima(const std::array<const float*, 3>& rows, int width, bo
                           column_maximum(after));
 }
 
+// The next pixel from `begin` on that has a much nearer one beside it, or `end`; the values before
+// it are copied to `nearest`.
+int next_rim(float* nearest, const float* own, int begin, int end) {
+  constexpr int kBlock = 16;
+  int x = begin;
+  for (; x + kBlock <= end; x += kBlock) {
+    int any = 0;
+    for (int i = 0; i < kBlock; ++i) {
+      any |= static_cast<int>(nearest[x + i] - own[x + i] > kRimStep);
+    }
+    if (any != 0) break;
+    std::copy_n(own + x, kBlock, nearest + x);
+  }
+  while (x < end && nearest[x] - own[x] <= kRimStep) {
+    nearest[x] = own[x];
+    ++x;
+  }
+  return x;
+}
+
 template <class T, int kChannels>
 void refine_rows(const cv::Mat& picture, const cv::Mat& parallax, bool wrap, cv::Mat& refined,
                  cv::Range range) {
@@ -134,10 +154,8 @@ void refine_rows(const cv::Mat& picture, const cv::Mat& parallax, bool wrap, cv:
     float* const out = refined.ptr<float>(y);
     neighbourhood_maxima(rows.parallax, width, wrap, out);
     for (int x = 0; x < width; ++x) {
-      if (out[x] - own[x] <= kRimStep) {
-        out[x] = own[x];
-        continue;
-      }
+      x = next_rim(out, own, x, width);
+      if (x == width) break;
       const int left = x > 0 ? x - 1 : (wrap ? width - 1 : 0);
       const int right = x + 1 < width ? x + 1 : (wrap ? 0 : x);
       out[x] = refined_value<T, kChannels>(rows, {left, x, right});

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <span>
 
+#include <opencv2/core/hal/intrin.hpp>
+
 namespace vergence::stereo {
 
 template <class T>
@@ -34,22 +36,67 @@ int next_on_surface(const SourceRow<T>& row, int x, int step) {
   return std::abs(row.parallax[next] - row.parallax[x]) <= row.options->tear_px ? next : x;
 }
 
+// The RGB pixel at `part` / 256 between the one at `a` and the next, to out. Reads and writes eight
+// bytes, of which the last five written are of no use.
+inline void mix_rgb8(const std::uint8_t* a, int part, std::uint8_t* out) {
+  const cv::v_uint16x8 first = cv::v_load_expand(a);
+  const cv::v_uint16x8 second = cv::v_rotate_right<3>(first);
+  const cv::v_uint16x8 weight = cv::v_setall_u16(static_cast<std::uint16_t>(part));
+  // 256 a + (b - a) part + 128 fits unsigned 16 bits, whatever its terms do on the way.
+  const cv::v_uint16x8 mixed =
+      cv::v_add_wrap(cv::v_add_wrap(cv::v_shl<8>(first), cv::v_setall_u16(128)),
+                     cv::v_mul_wrap(cv::v_sub_wrap(second, first), weight));
+  cv::v_pack_store(out, cv::v_shr<8>(mixed));
+}
+
+// One pixel at `fixed` / 256.
+template <int kChannels>
+void sample_one8(const SourceRow<std::uint8_t>& row, int fixed, std::uint8_t* out) {
+  const int beyond = row.options->wrap ? 0 : row.width - 1;
+  const int left = fixed >> 8 < row.width ? fixed >> 8 : beyond;  // may be rounded up
+  const int right = left + 1 < row.width ? left + 1 : beyond;
+  const std::uint8_t* const a = row.pixels + left * kChannels;
+  const std::uint8_t* const b = row.pixels + right * kChannels;
+  const int part = fixed & 255;
+  for (int c = 0; c < kChannels; ++c) {
+    out[c] = static_cast<std::uint8_t>((a[c] * 256 + (b[c] - a[c]) * part + 128) >> 8);
+  }
+}
+
+// 8-bit pixels, at steps of 1/256 pixel.
+template <int kChannels>
+void sample_bilinear8(const SourceRow<std::uint8_t>& row, std::span<const float> columns,
+                      std::uint8_t* out) {
+  constexpr std::size_t kBlock = 64;  // so that the conversion to steps can use vectors
+  std::array<int, kBlock> fixed;
+  const std::uint8_t* const pixels = row.pixels;  // bytes that are written might alias `row`
+  const int last_fast = row.width - 2;
+  for (std::size_t begin = 0; begin < columns.size(); begin += kBlock) {
+    const std::size_t count = std::min(kBlock, columns.size() - begin);
+    const float* const block = columns.data() + begin;
+    for (std::size_t i = 0; i < count; ++i) {
+      fixed[i] = static_cast<int>(block[i] * 256.0F + kHalf);
+    }
+    // The last pixels may be the last of the view: nothing is written behind them.
+    const std::size_t num_fast = kChannels == 3 && count > 2 ? count - 2 : 0;
+    for (std::size_t i = 0; i < count; ++i, out += kChannels) {
+      const int left = fixed[i] >> 8;
+      if (i < num_fast && left < last_fast) {
+        mix_rgb8(pixels + left * 3, fixed[i] & 255, out);
+      } else {
+        sample_one8<kChannels>(row, fixed[i], out);
+      }
+    }
+  }
+}
+
 template <class T, int kChannels>
 void sample_bilinear(const SourceRow<T>& row, std::span<const float> columns, T* out) {
-  const int beyond = row.options->wrap ? 0 : row.width - 1;
-  for (const float column : columns) {
-    if constexpr (std::is_same_v<T, std::uint8_t>) {
-      const int fixed = static_cast<int>(column * 256.0F + kHalf);
-      const int part = fixed & 255;
-      int left = fixed >> 8;
-      if (left == row.width) left = beyond;  // rounded up
-      const int right = left + 1 < row.width ? left + 1 : beyond;
-      const T* const a = row.pixels + left * kChannels;
-      const T* const b = row.pixels + right * kChannels;
-      for (int c = 0; c < kChannels; ++c) {
-        out[c] = static_cast<T>((a[c] * 256 + (b[c] - a[c]) * part + 128) >> 8);
-      }
-    } else {
+  if constexpr (std::is_same_v<T, std::uint8_t>) {
+    sample_bilinear8<kChannels>(row, columns, out);
+  } else {
+    const int beyond = row.options->wrap ? 0 : row.width - 1;
+    for (const float column : columns) {
       const int left = static_cast<int>(column);
       const float part = column - static_cast<float>(left);
       const int right = left + 1 < row.width ? left + 1 : beyond;
@@ -59,8 +106,8 @@ void sample_bilinear(const SourceRow<T>& row, std::span<const float> columns, T*
         const auto from = static_cast<float>(a[c]);
         out[c] = rounded<T>(from + (static_cast<float>(b[c]) - from) * part);
       }
+      out += kChannels;
     }
-    out += kChannels;
   }
 }
 

@@ -2,7 +2,12 @@
 #include "stereo/scanline_row.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include <opencv2/core/hal/intrin.hpp>
 
 namespace vergence::stereo {
 namespace {
@@ -32,6 +37,39 @@ int ceil_of(float value) {  // of a value >= 0
   return whole + static_cast<int>(static_cast<float>(whole) < value);
 }
 
+// The first negative value of [begin, end), or end.
+int next_gap(const float* values, int begin, int end) {
+  constexpr std::uint64_t kSigns = 0x8000000080000000;
+  int x = begin;
+  for (; x + 8 <= end; x += 8) {
+    std::array<std::uint64_t, 4> pairs;
+    std::memcpy(pairs.data(), values + x, sizeof pairs);
+    if (((pairs[0] | pairs[1] | pairs[2] | pairs[3]) & kSigns) != 0) break;
+  }
+  while (x < end && values[x] >= 0.0F) ++x;
+  return x;
+}
+
+// Draws four source pixels at once if each of the segments behind them reaches exactly the next
+// target pixel: most of a picture. `shift` is that of the first.
+bool draw_four(const float* shift, int source, int pad, float tear_px, int drawn_up_to,
+               float* drawn) {
+  const cv::v_float32x4 sources =
+      cv::v_cvt_f32(cv::v_setall_s32(source) + cv::v_int32x4(0, 1, 2, 3));
+  const cv::v_float32x4 shift_from = cv::v_load(shift);
+  const cv::v_float32x4 shift_to = cv::v_load(shift + 1);
+  const cv::v_float32x4 base = sources + cv::v_setall_f32(static_cast<float>(pad));
+  const cv::v_float32x4 from = base + shift_from;
+  const cv::v_float32x4 to = base + cv::v_setall_f32(1.0F) + shift_to;
+  const cv::v_int32x4 targets = cv::v_setall_s32(drawn_up_to) + cv::v_int32x4(1, 2, 3, 4);
+  const cv::v_int32x4 one_each = cv::v_trunc(to) == targets;
+  const cv::v_float32x4 smooth =
+      (cv::v_abs(shift_to - shift_from) <= cv::v_setall_f32(tear_px)) & (to > from);
+  if (!cv::v_check_all(cv::v_reinterpret_as_f32(one_each) & smooth)) return false;
+  cv::v_store(drawn + drawn_up_to + 1, sources + (cv::v_cvt_f32(targets) - from) / (to - from));
+  return true;
+}
+
 }  // namespace
 
 void ScanlineRow::reserve(int width, bool wrap) {
@@ -41,13 +79,18 @@ void ScanlineRow::reserve(int width, bool wrap) {
   blended.reserve(2 * columns);
   filled.reserve(columns);
   shift_.resize(sources);
-  target_.resize(sources);
   drawn_.resize(sources + columns + 16);
   tears_.reserve(sources);
   partial_.reserve(sources);
 }
 
-void ScanlineRow::trace(std::span<const float> parallax, Eye eye, const ScanlineOptions& options) {
+float ScanlineRow::target_of(int source) const {
+  return static_cast<float>(source + pad_) + shift_[static_cast<std::size_t>(source)];
+}
+
+void ScanlineRow::trace(std::span<const float> parallax, float reach, Eye eye,
+                        const ScanlineOptions& options) {
+  pad_ = static_cast<int>(reach) + 2;
   blended.clear();
   filled.clear();
   tears_.clear();
@@ -68,16 +111,15 @@ void ScanlineRow::trace(std::span<const float> parallax, Eye eye, const Scanline
 
 void ScanlineRow::load(std::span<const float> parallax, Eye eye, bool wrap) {
   width_ = static_cast<int>(parallax.size());
-  float reach = 0.0F;
-  for (const float value : parallax) reach = std::max(reach, std::abs(value));
-  pad_ = static_cast<int>(reach) + 2;
   margin_ = wrap ? pad_ : 0;
   const auto margin = static_cast<std::size_t>(margin_);
   const std::size_t width = parallax.size();
+  const float* const from = parallax.data();
+  float* const shift = shift_.data() + margin;
   if (eye == Eye::kRight) {
-    for (std::size_t x = 0; x < width; ++x) shift_[margin + x] = -parallax[x];
+    for (std::size_t x = 0; x < width; ++x) shift[x] = -from[x];
   } else {
-    for (std::size_t x = 0; x < width; ++x) shift_[margin + x] = -parallax[width - 1 - x];
+    for (std::size_t x = 0; x < width; ++x) shift[x] = -from[width - 1 - x];
   }
   for (std::size_t i = 0; i < margin; ++i) {
     // A reach of half the width at most keeps both copies within the row.
@@ -85,33 +127,40 @@ void ScanlineRow::load(std::span<const float> parallax, Eye eye, bool wrap) {
     shift_[margin + width + i] = shift_[margin + i % width];
   }
   const int sources = width_ + 2 * margin_;
-  for (int i = 0; i < sources; ++i) {
-    target_[static_cast<std::size_t>(i)] =
-        static_cast<float>(i + pad_) + shift_[static_cast<std::size_t>(i)];
-  }
   std::fill_n(drawn_.begin(), sources + 2 * pad_, kNothing);
 }
 
 void ScanlineRow::draw(float tear_px) {
   const int sources = width_ + 2 * margin_;
+  const float* const shift = shift_.data();
   float* const drawn = drawn_.data();
   begin_surface(0, tear_px);
+  float from = target_of(0);
+  int drawn_up_to = floor_of(from);  // the target pixel before the next one
   for (int i = 0; i + 1 < sources; ++i) {
-    const float from = target_[static_cast<std::size_t>(i)];
-    const float to = target_[static_cast<std::size_t>(i) + 1];
-    const float step =
-        shift_[static_cast<std::size_t>(i) + 1] - shift_[static_cast<std::size_t>(i)];
+    while (i + 4 < sources && draw_four(shift + i, i, pad_, tear_px, drawn_up_to, drawn)) {
+      i += 4;
+      drawn_up_to += 4;
+      from = target_of(i);
+    }
+    if (i + 1 == sources) break;
+    const float to = static_cast<float>(i + 1 + pad_) + shift[i + 1];
+    const int last = floor_of(to);
+    const float step = shift[i + 1] - shift[i];
     if (to > from && std::abs(step) <= tear_px) {
-      const int last = floor_of(to);
       const float scale = 1.0F / (to - from);
-      for (int x = floor_of(from) + 1; x <= last; ++x) {
-        drawn[x] = static_cast<float>(i) + (static_cast<float>(x) - from) * scale;
-      }
+      const auto source_at = [&](int x) {
+        return static_cast<float>(i) + (static_cast<float>(x) - from) * scale;
+      };
+      if (last > drawn_up_to) drawn[last] = source_at(last);  // mostly the only one
+      for (int x = last - 1; x > drawn_up_to; --x) drawn[x] = source_at(x);
     } else {
       end_surface(i);
-      if (to > from) tears_.push_back({floor_of(from) + 1, ceil_of(to), i + 1});
+      if (to > from) tears_.push_back({drawn_up_to + 1, ceil_of(to), i + 1});
       begin_surface(i + 1, tear_px);
     }
+    from = to;
+    drawn_up_to = last;
   }
   end_surface(sources - 1);
 }
@@ -119,7 +168,7 @@ void ScanlineRow::draw(float tear_px) {
 // The surface's first pixel covers a part of the target pixel in which it begins. What was drawn
 // before stays visible in the rest, if it is another surface.
 void ScanlineRow::begin_surface(int source, float tear_px) {
-  const float at = target_[static_cast<std::size_t>(source)];
+  const float at = target_of(source);
   const int x = floor_of(at);
   const float cover = static_cast<float>(x + 1) - at;
   float& drawn = drawn_[static_cast<std::size_t>(x)];
@@ -136,7 +185,7 @@ void ScanlineRow::begin_surface(int source, float tear_px) {
 }
 
 void ScanlineRow::end_surface(int source) {
-  const float at = target_[static_cast<std::size_t>(source)];
+  const float at = target_of(source);
   const int x = ceil_of(at);
   if (static_cast<float>(x) <= at + kHalfPixel) {
     drawn_[static_cast<std::size_t>(x)] = static_cast<float>(source);
@@ -196,14 +245,12 @@ void ScanlineRow::read_gaps(Eye eye, bool wrap) {
   const int begin = pad_ + margin_;
   const int end = begin + width_;
   float* const drawn = drawn_.data();
-  for (int x = begin; x < end; ++x) {
-    if (drawn[x] >= 0.0F) continue;
+  for (int x = next_gap(drawn, begin, end); x < end; x = next_gap(drawn, x, end)) {
     const int first = x;
     while (x < end && drawn[x] < 0.0F) ++x;
     blend_gap(first, x, eye, wrap);
-    const bool outside =
-        !wrap && (static_cast<float>(x - 1) < target_[0] ||
-                  static_cast<float>(first) > target_[static_cast<std::size_t>(width_) - 1]);
+    const bool outside = !wrap && (static_cast<float>(x - 1) < target_of(0) ||
+                                   static_cast<float>(first) > target_of(width_ - 1));
     const int left = eye == Eye::kLeft ? end - x : first - begin;
     filled.push_back(
         {left, left + x - first, outside ? Visibility::kOutside : Visibility::kDisoccluded});

@@ -32,8 +32,9 @@ struct ScanlineRow {
   // Makes room for rows of this width, so that trace() allocates nothing.
   void reserve(int width, bool wrap);
 
-  // Finds the sources of the target row. `parallax`: finite, within half the width.
-  void trace(std::span<const float> parallax, Eye eye, const ScanlineOptions& options);
+  // Finds the sources of the target row. `parallax`: finite, none beyond `reach`, which is at most
+  // half the width.
+  void trace(std::span<const float> parallax, float reach, Eye eye, const ScanlineOptions& options);
 
  private:
   // A gap of the target, [first, last) of `drawn_`, behind the source pixel before `far_source`.
@@ -60,12 +61,13 @@ struct ScanlineRow {
   void read_gaps(Eye eye, bool wrap);
   void blend_gap(int first, int last, Eye eye, bool wrap);
   void add_blend(int target, float other, float weight, Eye eye, bool wrap);
+  // Index into drawn_ where a source pixel's centre falls.
+  [[nodiscard]] float target_of(int source) const;
   [[nodiscard]] float source_column(float source, Eye eye, bool wrap) const;
 
   // All of these are mirrored for the left eye, so that nearer pixels always move to the left. The
   // source row continues by `margin_` on both sides where rows wrap, the target by `pad_` more.
-  std::vector<float> shift_;   // of each source pixel
-  std::vector<float> target_;  // index into drawn_ of each source pixel
+  std::vector<float> shift_;  // of each source pixel
   // Source position of each target pixel; kNothing, or a fill from source p as -2 - p.
   std::vector<float> drawn_;
   std::vector<Tear> tears_;

@@ -7,6 +7,8 @@
 #include "stereo/sampling.hpp"
 #include "stereo/scanline_row.hpp"
 
+#include <array>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -21,9 +23,8 @@ int rows_per_band(int height) {
 }
 
 // Parallax that the rows can work with: finite and within half the width.
-void copy_limited(const cv::Mat& parallax, cv::Mat& limited) {
+void copy_limited(const cv::Mat& parallax, float limit, cv::Mat& limited) {
   limited.create(parallax.size(), CV_32FC1);
-  const float limit = 0.5F * static_cast<float>(parallax.cols);
   for (int y = 0; y < parallax.rows; ++y) {
     const float* const from = parallax.ptr<float>(y);
     float* const to = limited.ptr<float>(y);
@@ -34,15 +35,25 @@ void copy_limited(const cv::Mat& parallax, cv::Mat& limited) {
   }
 }
 
-bool is_limited(const cv::Mat& parallax) {
-  const float limit = 0.5F * static_cast<float>(parallax.cols);
-  int outside = 0;
+// The largest absolute value; infinity if some are NaN.
+float reach_of(const cv::Mat& parallax) {
+  constexpr int kLanes = 8;
+  std::array<float, kLanes> reach{};
+  int odd = 0;
   for (int y = 0; y < parallax.rows; ++y) {
     const float* const row = parallax.ptr<float>(y);
-    for (int x = 0; x < parallax.cols; ++x)
-      outside += static_cast<int>(!(std::abs(row[x]) <= limit));
+    const auto take = [&](int x, std::size_t lane) {
+      const float value = std::abs(row[x]);
+      odd += static_cast<int>(value != value);
+      reach[lane] = value > reach[lane] ? value : reach[lane];
+    };
+    int x = 0;
+    for (; x + kLanes <= parallax.cols; x += kLanes) {
+      for (int lane = 0; lane < kLanes; ++lane) take(x + lane, static_cast<std::size_t>(lane));
+    }
+    for (; x < parallax.cols; ++x) take(x, 0);
   }
-  return outside == 0;
+  return odd > 0 ? INFINITY : *std::max_element(reach.begin(), reach.end());
 }
 
 void mark_filled(const std::vector<FilledRun>& filled, unsigned char* visibility) {
@@ -71,10 +82,10 @@ void sample_row(const ScanlineRow& row, const SourceRow<T>& source, T* view, T* 
   }
 }
 
-// Weights of a Gaussian for distances 0, 1, ... up to 2.5 sigma; not normalised.
+// Weights of a Gaussian for distances 0, 1, ... up to 2 sigma; not normalised.
 std::vector<float> gaussian(float sigma) {
   std::vector<float> weights;
-  const int reach = sigma > 0.0F ? static_cast<int>(2.5F * sigma) : 0;
+  const int reach = sigma > 0.0F ? static_cast<int>(2.0F * sigma) : 0;
   for (int i = 0; i <= reach; ++i) {
     const float d = static_cast<float>(i);
     weights.push_back(i == 0 ? 1.0F : std::exp(-d * d / (2.0F * sigma * sigma)));
@@ -82,7 +93,8 @@ std::vector<float> gaussian(float sigma) {
   return weights;
 }
 
-// Evens the fills of one row of the view; `fills` holds them as they were.
+// Evens the fills of one row of the view; `fills` holds them as they were, and one row more, so
+// that its pixels can be read four values at a time.
 template <class T, int kChannels>
 class FillSmoother {
  public:
@@ -114,27 +126,21 @@ class FillSmoother {
  private:
   static constexpr auto kFilled = static_cast<unsigned char>(Visibility::kDisoccluded);
 
-  void add(int y, int x, float weight, std::array<float, kChannels + 1>& sum) const {
-    const T* const pixel = fills_.ptr<T>(y) + x * kChannels;
-    for (int c = 0; c < kChannels; ++c) {
-      sum[static_cast<std::size_t>(c)] += weight * static_cast<float>(pixel[c]);
-    }
-    sum[kChannels] += weight;
-  }
-
   void smooth_pixel(int y, int x, T* out) const {
-    std::array<float, kChannels + 1> sum{};
-    add(y, x, weights_[0], sum);
+    const auto fill = [&](int row) { return load_pixel(fills_.ptr<T>(row) + x * kChannels); };
+    cv::v_float32x4 sum = fill(y);  // weights_[0] is 1
+    float total = 1.0F;
     for (const int direction : {-1, 1}) {
       int row = y + direction;
       for (std::size_t i = 1; i < weights_.size(); ++i, row += direction) {
         if (row < 0 || row >= visibility_.rows || visibility_.ptr(row)[x] != kFilled) break;
-        add(row, x, weights_[i], sum);
+        sum += fill(row) * cv::v_setall_f32(weights_[i]);
+        total += weights_[i];
       }
     }
-    for (int c = 0; c < kChannels; ++c) {
-      out[c] = rounded<T>(sum[static_cast<std::size_t>(c)] / sum[kChannels]);
-    }
+    std::array<float, 4> mean;
+    cv::v_store(mean.data(), sum * cv::v_setall_f32(1.0F / total));
+    for (std::size_t c = 0; c < kChannels; ++c) out[c] = rounded<T>(mean[c]);
   }
 
   const cv::Mat& visibility_;
@@ -162,6 +168,7 @@ struct ScanlineWarp::Workspace {
   std::vector<float> fill_weights;
   cv::Mat picture;                // the caller's pixels
   cv::Mat parallax;               // refined
+  float reach = 0.0F;             // largest absolute parallax
   cv::Mat limited;                // the caller's parallax where some of it had to be cut
   cv::Mat visibility;             // of the view being made
   cv::Mat fills;                  // its fills before they are evened
@@ -173,7 +180,8 @@ struct ScanlineWarp::Workspace {
 
   const ScanlineRow& trace(int y, int rows_of_band, Eye eye) {
     ScanlineRow& row = rows[static_cast<std::size_t>(y / rows_of_band)];
-    row.trace({parallax.ptr<float>(y), static_cast<std::size_t>(parallax.cols)}, eye, options);
+    row.trace({parallax.ptr<float>(y), static_cast<std::size_t>(parallax.cols)}, reach, eye,
+              options);
     return row;
   }
 };
@@ -198,9 +206,12 @@ void ScanlineWarp::set_source(const cv::Mat& picture, const cv::Mat& parallax_px
   const bool resized = work.picture.cols != picture.cols;
   work.picture = picture;
   cv::Mat parallax = parallax_px;
-  if (!is_limited(parallax_px)) {
-    copy_limited(parallax_px, work.limited);
+  work.reach = reach_of(parallax_px);
+  const float limit = 0.5F * static_cast<float>(parallax_px.cols);
+  if (!(work.reach <= limit)) {
+    copy_limited(parallax_px, limit, work.limited);
     parallax = work.limited;
+    work.reach = limit;
   }
   if (work.options.refine_rims) {
     refine_rims(picture, parallax, work.options.wrap, work.parallax);
@@ -217,7 +228,7 @@ void ScanlineWarp::render(Eye eye, cv::Mat& view) {
   work.require_source();
   const cv::Size size = work.picture.size();
   view.create(size, work.picture.type());
-  work.fills.create(size, work.picture.type());
+  work.fills.create(size.height + 1, size.width, work.picture.type());
   work.visibility.create(size, CV_8UC1);
   const int band = rows_per_band(size.height);
   with_pixel_type(view.type(), [&]<class T, int kChannels>() {
@@ -269,7 +280,9 @@ void smooth_fills(const cv::Mat& visibility, float sigma_px, cv::Mat& view) {
   if (visibility.type() != CV_8UC1 || visibility.size() != view.size()) {
     throw std::invalid_argument("the visibility is CV_8UC1 of the view's size");
   }
-  smooth_from(visibility, view.clone(), gaussian(sigma_px), view);
+  cv::Mat fills(view.rows + 1, view.cols, view.type());
+  view.copyTo(fills.rowRange(0, view.rows));
+  smooth_from(visibility, fills, gaussian(sigma_px), view);
 }
 
 }  // namespace vergence::stereo
