@@ -20,7 +20,7 @@ std::string zip_of(const std::vector<ZippedFile>& files) {
                                little(0, 4) + little(file.content.size(), 4) +
                                little(file.content.size(), 4) + little(file.name.size(), 2) +
                                little(0, 2);
-    directory += "PK\1\2" + little(20, 2) + common + little(0, 10) + little(zip.size(), 4);
+    directory += "PK\1\2" + little(20, 2) + common + std::string(10, '\0') + little(zip.size(), 4);
     directory += file.name;
     zip += "PK\3\4" + common + file.name + file.content;
   }
