@@ -27,7 +27,7 @@ struct TransformerBlock {
 };
 
 // What depends on the input's size in patches and not on the picture, kept for the next picture.
-// A video has one size, a folder of photos a few: when there are more, the oldest knowledge goes.
+// A video has one size and a folder of photos a few: with more of them, all is worked out anew.
 class PerSize {
  public:
   // Called from several threads. `make` gives what is not there yet.
