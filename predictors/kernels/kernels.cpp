@@ -36,14 +36,22 @@ std::size_t packed_size(int depth, int columns) {
          static_cast<std::size_t>(depth);
 }
 
-void pack(const float* b, std::size_t depth_stride, std::size_t column_stride, int depth,
-          int columns, float* packed) {
+void pack_rows(const float* rows, std::size_t stride, int depth, int columns, float* packed) {
+  const Kernels& fast = kernels();
+  for (int first = 0; first < columns; first += fast.panel) {
+    fast.pack_panel(rows + static_cast<std::size_t>(first) * stride, stride,
+                    std::min(fast.panel, columns - first), depth, packed);
+    packed += static_cast<std::size_t>(fast.panel) * static_cast<std::size_t>(depth);
+  }
+}
+
+void pack_matrix(const float* values, std::size_t stride, int depth, int columns, float* packed) {
   const int panel = kernels().panel;
   for (int first = 0; first < columns; first += panel) {
     const int here = std::min(panel, columns - first);
-    const float* from = b + static_cast<std::size_t>(first) * column_stride;
-    for (int k = 0; k < depth; ++k, from += depth_stride, packed += panel) {
-      for (int j = 0; j < here; ++j) packed[j] = from[static_cast<std::size_t>(j) * column_stride];
+    const float* from = values + first;
+    for (int k = 0; k < depth; ++k, from += stride, packed += panel) {
+      std::copy_n(from, here, packed);
       std::fill(packed + here, packed + panel, 0.0F);
     }
   }

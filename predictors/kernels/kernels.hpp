@@ -47,6 +47,13 @@ struct Kernels {
   // y = a + t (b - a).
   void (*blend)(const float* a, const float* b, float t, std::size_t count, float* y);
 
+  // Sum of a[i] * b[i].
+  float (*dot)(const float* a, const float* b, std::size_t count);
+
+  // Packs rows of [count][depth], as Product wants them: the columns of one panel. Missing ones
+  // are 0.
+  void (*pack_panel)(const float* rows, std::size_t stride, int count, int depth, float* packed);
+
   // y = max(x, 0).
   void (*rectify)(const float* x, std::size_t count, float* y);
 };
@@ -57,9 +64,10 @@ struct Kernels {
 // Floats of a packed matrix of depth x columns.
 [[nodiscard]] std::size_t packed_size(int depth, int columns);
 
-// Packs the matrix whose value (k, j) is at b[k * depth_stride + j * column_stride]; the columns
-// that fill up the last panel are 0.
-void pack(const float* b, std::size_t depth_stride, std::size_t column_stride, int depth,
-          int columns, float* packed);
+// Packs the matrix whose columns are the rows of `rows`: value (k, j) is at rows[j * stride + k].
+void pack_rows(const float* rows, std::size_t stride, int depth, int columns, float* packed);
+
+// Packs a matrix as it is: value (k, j) is at values[k * stride + j].
+void pack_matrix(const float* values, std::size_t stride, int depth, int columns, float* packed);
 
 }  // namespace vergence::predictors

@@ -211,6 +211,31 @@ void blend(const float* a, const float* b, float t, std::size_t count, float* y)
   for (std::size_t i = whole; i < count; ++i) y[i] = a[i] + t * (b[i] - a[i]);
 }
 
+float dot(const float* a, const float* b, std::size_t count) {
+  const std::size_t whole = count - count % kLanes;
+  Vector sums = {};
+  for (std::size_t i = 0; i < whole; i += kLanes) sums += load(a + i) * load(b + i);
+  float sum = sum_of(sums);
+  for (std::size_t i = whole; i < count; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// Block by block: a block's cache lines, of what is read and of what is written, fit into the
+// first-level cache.
+void pack_panel(const float* rows, std::size_t stride, int count, int depth, float* packed) {
+  constexpr int kBlock = 16;
+  for (int first = 0; first < depth; first += kBlock) {
+    const int last = first + kBlock < depth ? first + kBlock : depth;
+    for (int j = 0; j < kPanel; ++j) {
+      const float* row = rows + static_cast<std::size_t>(j) * stride;
+      for (int k = first; k < last; ++k) {
+        packed[static_cast<std::size_t>(k) * kPanel + static_cast<std::size_t>(j)] =
+            j < count ? row[k] : 0.0F;
+      }
+    }
+  }
+}
+
 void rectify(const float* x, std::size_t count, float* y) {
   const std::size_t whole = count - count % kLanes;
   for (std::size_t i = 0; i < whole; i += kLanes) store(y + i, larger(load(x + i), Vector{}));
@@ -218,7 +243,15 @@ void rectify(const float* x, std::size_t count, float* y) {
 }
 
 extern const Kernels kKernels;
-const Kernels kKernels = {VERGENCE_KERNELS_NAME, kPanel,    kTile, multiply,
-                          exponentials,          normalise, blend, rectify};
+const Kernels kKernels = {VERGENCE_KERNELS_NAME,
+                          kPanel,
+                          kTile,
+                          multiply,
+                          exponentials,
+                          normalise,
+                          blend,
+                          dot,
+                          pack_panel,
+                          rectify};
 
 }  // namespace vergence::predictors::VERGENCE_KERNELS

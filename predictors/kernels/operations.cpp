@@ -26,6 +26,7 @@ float* scratch(int slot, Size count) {
 constexpr int kScoresSlot = 0;
 constexpr int kWindowSlot = 0;
 constexpr int kBlendSlot = 1;
+constexpr int kLineSlot = 2;
 
 Size panel_stride(const PackedMatrix& matrix) {
   return size_of(matrix.depth) * size_of(kernels().panel);
@@ -157,7 +158,48 @@ class PaddedRows {
   std::vector<Sample> horizontal_;
 };
 
+// Line `y` of the output, from the rows of its window.
+void convolve_line(const ConvLayer& layer, const float* window, Size line, int y) {
+  const int width = layer.output_width();
+  const Size channels = size_of(layer.weights.columns);
+  const Size values = size_of(width) * channels;
+  const bool ends_in_one = layer.last_weights != nullptr;
+  float* to = ends_in_one ? scratch(kLineSlot, values) : layer.output + size_of(y) * values;
+  kernels().multiply(
+      {.a = window,
+       .a_stride = size_of(layer.stride) * size_of(layer.input.channels),
+       .segments = layer.kernel,
+       .segment_stride = line,
+       .depth = layer.kernel * layer.input.channels,
+       .b = layer.weights.values,
+       .b_stride = panel_stride(layer.weights),
+       .rows = width,
+       .columns = layer.weights.columns,
+       .bias = layer.bias,
+       .residual = layer.residual == nullptr ? nullptr : layer.residual + size_of(y) * values,
+       .residual_stride = channels,
+       .activation = layer.activation,
+       .c = to,
+       .c_stride = channels});
+  if (!ends_in_one) return;
+  float* output = layer.output + size_of(y) * size_of(width);
+  for (int x = 0; x < width; ++x, to += channels) {
+    output[x] = layer.last_bias + kernels().dot(to, layer.last_weights, channels);
+  }
+}
+
 }  // namespace
+
+void pack_weights(const float* rows, const PackedMatrix& shape, float* packed,
+                  const Workers& workers) {
+  const int panel = kernels().panel;
+  workers.run(tasks_of(size_of(shape.columns), panel), [&](int task) {
+    const int first = task * panel;
+    const Size depth = size_of(shape.depth);
+    pack_rows(rows + size_of(first) * depth, depth, shape.depth,
+              std::min(panel, shape.columns - first), packed + size_of(first) * depth);
+  });
+}
 
 void run(const LinearLayer& layer, const Workers& workers) {
   const int depth = layer.weights.depth;
@@ -199,8 +241,6 @@ void run(const ConvLayer& layer, const Workers& workers) {
   const PaddedRows source(layer);
   const Size line = source.stride();
   const int height = layer.output_height();
-  const int width = layer.output_width();
-  const Size out_line = size_of(width) * size_of(layer.weights.columns);
   const int rows_in_window = static_cast<int>(std::max(kWindow / line, Size{1}));
   const int most = std::max((rows_in_window - layer.kernel) / layer.stride + 1, 1);
   const int at_a_time = share(size_of(height), most, workers.threads);
@@ -213,22 +253,7 @@ void run(const ConvLayer& layer, const Workers& workers) {
       source.write(first * layer.stride - layer.padding + y, lines + size_of(y) * line);
     }
     for (int y = 0; y < rows; ++y) {
-      const Size out = size_of(first + y) * out_line;
-      kernels().multiply({.a = lines + size_of(y * layer.stride) * line,
-                          .a_stride = size_of(layer.stride) * size_of(layer.input.channels),
-                          .segments = layer.kernel,
-                          .segment_stride = line,
-                          .depth = layer.kernel * layer.input.channels,
-                          .b = layer.weights.values,
-                          .b_stride = panel_stride(layer.weights),
-                          .rows = width,
-                          .columns = layer.weights.columns,
-                          .bias = layer.bias,
-                          .residual = layer.residual == nullptr ? nullptr : layer.residual + out,
-                          .residual_stride = size_of(layer.weights.columns),
-                          .activation = layer.activation,
-                          .c = layer.output + out,
-                          .c_stride = size_of(layer.weights.columns)});
+      convolve_line(layer, lines + size_of(y * layer.stride) * line, line, first + y);
     }
   });
 }
@@ -326,9 +351,9 @@ void run(const AttentionLayer& layer, const Workers& workers) {
   workers.run(layer.heads, [&](int head) {
     const float* keys = layer.qkv + channels + size_of(head) * size;
     float* packed = layer.workspace + size_of(head) * head_workspace(layer);
-    pack(keys, 1, 3 * channels, layer.size, count, packed);
-    pack(keys + channels, 3 * channels, 1, count, layer.size,
-         packed + packed_size(layer.size, count));
+    pack_rows(keys, 3 * channels, layer.size, count, packed);
+    pack_matrix(keys + channels, 3 * channels, count, layer.size,
+                packed + packed_size(layer.size, count));
   });
   const int at_a_time = 2 * kernels().tile;
   const int tiles = tasks_of(layer.count, at_a_time);

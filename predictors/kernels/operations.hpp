@@ -24,6 +24,10 @@ struct PackedMatrix {
   int columns = 0;
 };
 
+// Packs `rows` [shape.columns][shape.depth]: a layer's weights as checkpoints have them.
+void pack_weights(const float* rows, const PackedMatrix& shape, float* packed,
+                  const Workers& workers);
+
 struct LinearLayer {
   const float* input = nullptr;  // [rows][weights.depth]
   std::size_t rows = 0;
@@ -56,7 +60,10 @@ struct ConvLayer {
   const float* bias = nullptr;
   const float* residual = nullptr;  // like `output`, or none; may be `output`
   Activation activation = Activation::kNone;
-  float* output = nullptr;  // [output_height()][output_width()][weights.columns]
+  // A 1x1 convolution to one channel behind it, which then is the output; there is no residual.
+  const float* last_weights = nullptr;  // [weights.columns]
+  float last_bias = 0.0F;
+  float* output = nullptr;  // [output_height()][output_width()][weights.columns, or 1]
 
   [[nodiscard]] int output_height() const;
   [[nodiscard]] int output_width() const;

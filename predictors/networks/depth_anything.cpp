@@ -46,10 +46,10 @@ class DepthAnything : public TorchNetwork {
     const std::int64_t width = batch.size(3);
     const std::vector<Tensor> features = encoder_.features(batch, member_.taps);
     const Tensor fused =
-        pyramid_({expand4_(project_[0](features[0])), expand2_(project_[1](features[1])),
-                  project_[2](features[2]), shrink_(project_[3](features[3]))});
-    const Tensor large = conv2_.of_resized(conv1_(fused), height, width, Activation::kRelu);
-    Tensor depth = conv3_(large);
+        pyramid_.finest({expand4_(project_[0](features[0])), expand2_(project_[1](features[1])),
+                         project_[2](features[2]), shrink_(project_[3](features[3]))});
+    const Tensor half = conv1_.of_resized(fused, 2 * fused.size(2), 2 * fused.size(3));
+    Tensor depth = conv2_.of_resized(half, height, width, Activation::kRelu, &conv3_);
     return member_.metric ? depth.to(at::kFloat).sigmoid_() : depth.relu_();
   }
 

@@ -15,9 +15,8 @@ FusionPyramid::Residual::Residual(Parameters& parameters, const std::string& nam
       classic(is_classic) {}
 
 Tensor FusionPyramid::Residual::operator()(const Tensor& x) const {
-  const Tensor positive = x.relu();
-  const Tensor inner = first(positive, Activation::kRelu);
-  return second.added_to(classic ? positive : x.clone(), inner);
+  const Tensor inner = first.of_rectified(x, Activation::kRelu);
+  return second.added_to(classic ? x.relu() : x, inner);
 }
 
 FusionPyramid::FusionPyramid(Parameters& parameters, const std::string& prefix,
@@ -61,6 +60,11 @@ FusionPyramid::Level FusionPyramid::take_level(Parameters& parameters, const std
 }
 
 Tensor FusionPyramid::operator()(const std::array<Tensor, 4>& levels) const {
+  const Tensor map = finest(levels);
+  return resize_bilinear(map, 2 * map.size(2), 2 * map.size(3), /*align_corners=*/true);
+}
+
+Tensor FusionPyramid::finest(const std::array<Tensor, 4>& levels) const {
   std::array<Tensor, 4> entries;
   for (std::size_t i = 0; i < levels.size(); ++i) entries[i] = levels_[i].entry(levels[i]);
   Tensor path;
@@ -71,9 +75,8 @@ Tensor FusionPyramid::operator()(const std::array<Tensor, 4>& levels) const {
     // pixels: the weights of a resampled pixel add up to one.
     path = level.refine(path);
     if (level.exit) path = (*level.exit)(path);
-    const Tensor& finer = entries[i == 0 ? 0 : i - 1];
-    const std::int64_t factor = i == 0 ? 2 : 1;
-    path = resize_bilinear(path, factor * finer.size(2), factor * finer.size(3),
+    if (i == 0) break;
+    path = resize_bilinear(path, entries[i - 1].size(2), entries[i - 1].size(3),
                            /*align_corners=*/true);
   }
   return path;

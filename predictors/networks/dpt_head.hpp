@@ -32,8 +32,11 @@ class FusionPyramid {
 
   [[nodiscard]] at::Tensor operator()(const std::array<at::Tensor, 4>& levels) const;
 
+  // The same before its sides are doubled, for a convolution that does this on the way.
+  [[nodiscard]] at::Tensor finest(const std::array<at::Tensor, 4>& levels) const;
+
  private:
-  // x + conv(relu(conv(relu(x)))), or, classic, with relu(x) for the first x.
+  // x + conv(relu(conv(relu(x)))), or, classic, with relu(x) for the first x. Takes x's memory.
   struct Residual {
     Residual(Parameters& parameters, const std::string& name, std::int64_t features, bool classic);
     [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const;

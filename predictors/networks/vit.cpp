@@ -55,8 +55,8 @@ Tensor packed(const Tensor& matrix) {
   const int columns = count_of(rows.size(0));
   Tensor result = at::empty({static_cast<std::int64_t>(packed_size(depth, columns))},
                             at::TensorOptions().dtype(at::kFloat));
-  pack(rows.data_ptr<float>(), 1, static_cast<std::size_t>(depth), depth, columns,
-       result.data_ptr<float>());
+  pack_weights(rows.data_ptr<float>(), {.depth = depth, .columns = columns},
+               result.data_ptr<float>(), workers());
   return result;
 }
 
@@ -166,6 +166,7 @@ Conv::Conv(const Parameters& parameters, const Tensor& weight, const Tensor& bia
       bias_(typed(bias, parameters.options().type)) {
   if (on_kernels(parameters.options())) {
     packed_ = packed(weight.to(at::kFloat).permute({0, 2, 3, 1}).reshape({shape.out, -1}));
+    if (shape.out == 1 && shape.kernel == 1 && shape.bias) to_one_ = weight.flatten().clone();
   } else {
     weight_ = weight.to(parameters.options().type).contiguous(kChannelsLast);
   }
@@ -183,7 +184,8 @@ Tensor Conv::run_packed(const Tensor& x, ConvLayer steps, Tensor output) const {
   steps.input = map_of(input, 0);
   const bool adds = output.defined();
   if (!adds) {
-    output = empty_maps(input, shape_.out, steps.output_height(), steps.output_width());
+    const std::int64_t channels = steps.last_weights == nullptr ? shape_.out : 1;
+    output = empty_maps(input, channels, steps.output_height(), steps.output_width());
   }
   for (std::int64_t n = 0; n < input.size(0); ++n) {
     steps.input = map_of(input, n);
@@ -207,13 +209,20 @@ Tensor Conv::of_rectified(const Tensor& x, Activation activation) const {
 }
 
 Tensor Conv::of_resized(const Tensor& x, std::int64_t height, std::int64_t width,
-                        Activation activation) const {
-  if (packed_.defined()) {
-    return run_packed(x, {.resized_height = count_of(height),
-                          .resized_width = count_of(width),
-                          .activation = activation});
+                        Activation activation, const Conv* last) const {
+  if (!packed_.defined()) {
+    const Tensor resized = resize_bilinear(x, height, width, /*align_corners=*/true);
+    const Tensor y = (*this)(resized, activation);
+    return last == nullptr ? y : (*last)(y);
   }
-  return (*this)(resize_bilinear(x, height, width, /*align_corners=*/true), activation);
+  ConvLayer steps = {.resized_height = count_of(height),
+                     .resized_width = count_of(width),
+                     .activation = activation};
+  if (last != nullptr) {
+    steps.last_weights = last->to_one_.data_ptr<float>();
+    steps.last_bias = last->bias_.data_ptr<float>()[0];
+  }
+  return run_packed(x, steps);
 }
 
 Tensor Conv::added_to(const Tensor& residual, const Tensor& x) const {

@@ -77,9 +77,11 @@ class Conv {
   [[nodiscard]] at::Tensor of_rectified(const at::Tensor& x,
                                         Activation activation = Activation::kNone) const;
 
-  // The same with x resized to height x width (bilinear, align_corners = true) first.
+  // The same with x resized to height x width (bilinear, align_corners = true) first; `last` is a
+  // 1x1 convolution to one channel that follows at once, for want of memory for what is between.
   [[nodiscard]] at::Tensor of_resized(const at::Tensor& x, std::int64_t height, std::int64_t width,
-                                      Activation activation = Activation::kNone) const;
+                                      Activation activation = Activation::kNone,
+                                      const Conv* last = nullptr) const;
 
   // residual + this(x); takes the residual's memory.
   [[nodiscard]] at::Tensor added_to(const at::Tensor& residual, const at::Tensor& x) const;
@@ -92,6 +94,7 @@ class Conv {
   at::Tensor weight_;  // or
   at::Tensor packed_;  // for our kernels
   at::Tensor bias_;
+  at::Tensor to_one_;  // the weights of a 1x1 convolution to one channel, unpacked
 };
 
 // Transposed convolution whose stride is its kernel's side: every pixel becomes a square of pixels.
