@@ -29,7 +29,9 @@ add_library(vergence_opencv_core INTERFACE)
 target_link_libraries(vergence_opencv_core INTERFACE opencv_core)
 
 # LibTorch's headers are not ours to warn about; only the module `torch` links it.
+# at::parallel_for is a template in them, which without OpenMP switched on uses one thread.
 find_package(Torch 1.13 REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)
 add_library(vergence_torch INTERFACE)
-target_link_libraries(vergence_torch INTERFACE ${TORCH_LIBRARIES})
+target_link_libraries(vergence_torch INTERFACE ${TORCH_LIBRARIES} OpenMP::OpenMP_CXX)
 target_include_directories(vergence_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
