@@ -339,6 +339,26 @@ void check_present(const KnownModel& model, const fs::path& file, Progress& prog
   }
 }
 
+predictors::FetchedWeights fetch_or_say_what_is_kept(const KnownModel& model,
+                                                     const FetchRequest& request,
+                                                     Progress& progress) {
+  try {
+    return predictors::fetch_weights(model.card,
+                                     {.folder = fetch_folder(request),
+                                      .url = request.url,
+                                      .stall_s = request.stall_s,
+                                      .tries = request.tries},
+                                     progress);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kInterrupted) {
+      progress.end();
+      spdlog::info("what has come of '{}' is kept: the same command goes on from there",
+                   model.name);
+    }
+    throw;
+  }
+}
+
 void log_digest(const predictors::FetchedWeights& fetched) {
   switch (fetched.compared_with) {
     case ExpectedDigest::Source::kCard:
@@ -426,12 +446,7 @@ std::optional<fs::path> fetch_model(const std::string& name, const FetchRequest&
     return file;
   }
   log_license(model);
-  const auto fetched = predictors::fetch_weights(model.card,
-                                                 {.folder = fetch_folder(request),
-                                                  .url = request.url,
-                                                  .stall_s = request.stall_s,
-                                                  .tries = request.tries},
-                                                 progress);
+  const auto fetched = fetch_or_say_what_is_kept(model, request, progress);
   progress.end();
   log_digest(fetched);
   return fetched.file;

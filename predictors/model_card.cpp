@@ -3,6 +3,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "predictors/sha256.hpp"
 
 #include <algorithm>
 #include <array>
@@ -277,10 +278,6 @@ CardModel read_model(CardReader& reader) {
 // A name that stays in the folder it is looked for in.
 bool is_plain_name(const std::string& name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
-}
-
-bool is_sha256(const std::string& text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 CardWeights read_weights(CardReader& reader) {

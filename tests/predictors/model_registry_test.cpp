@@ -113,9 +113,15 @@ TEST_F(ModelRegistry, EveryCardInsideTheProgramCanBeRead) {
   set("VERGENCE_MODELS", "");
   set("XDG_CACHE_HOME", (folder_ / "none").string());
   ASSERT_THAT(known_models(), Contains("nano"));
+  std::map<std::string, std::string> owners;
   for (const auto& name : known_models()) {
     const auto card = find_model_card(name);
     EXPECT_EQ(card.model.id, name);
+    for (const auto& file : card.weights.files) {
+      const auto [owner, is_new] = owners.emplace(file, name);
+      EXPECT_TRUE(is_new) << file << " in a model folder would be taken for that of " << name
+                          << " and of " << owner->second;
+    }
     if (card.weights.url.empty()) continue;
     EXPECT_THAT(card.weights.url, testing::StartsWith("https://")) << name;
     EXPECT_GT(card.weights.bytes, 0) << name << ": without a size no fetch sees that it is cut";
