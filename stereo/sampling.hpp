@@ -53,8 +53,9 @@ inline void mix_rgb8(const std::uint8_t* a, int part, std::uint8_t* out) {
 template <int kChannels>
 void sample_one8(const SourceRow<std::uint8_t>& row, int fixed, std::uint8_t* out) {
   const int beyond = row.options->wrap ? 0 : row.width - 1;
-  const int left = fixed >> 8 < row.width ? fixed >> 8 : beyond;  // may be rounded up
-  const int right = left + 1 < row.width ? left + 1 : beyond;
+  const int whole = fixed >> 8;
+  const std::ptrdiff_t left = whole < row.width ? whole : beyond;  // may be rounded up
+  const std::ptrdiff_t right = left + 1 < row.width ? left + 1 : beyond;
   const std::uint8_t* const a = row.pixels + left * kChannels;
   const std::uint8_t* const b = row.pixels + right * kChannels;
   const int part = fixed & 255;
@@ -80,7 +81,7 @@ void sample_bilinear8(const SourceRow<std::uint8_t>& row, std::span<const float>
     // The last pixels may be the last of the view: nothing is written behind them.
     const std::size_t num_fast = kChannels == 3 && count > 2 ? count - 2 : 0;
     for (std::size_t i = 0; i < count; ++i, out += kChannels) {
-      const int left = fixed[i] >> 8;
+      const std::ptrdiff_t left = fixed[i] >> 8;
       if (i < num_fast && left < last_fast) {
         mix_rgb8(pixels + left * 3, fixed[i] & 255, out);
       } else {
