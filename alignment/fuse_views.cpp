@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "alignment/blend_views.hpp"
+#include "alignment/ensemble.hpp"
 #include "alignment/global_fit.hpp"
 #include "alignment/grid_correction.hpp"
 #include "alignment/observations.hpp"
@@ -24,92 +26,6 @@ using projection::SphereWindow;
 
 constexpr int kLargestWidth = 4096;  // of the fused sphere; wider pictures get it interpolated
 constexpr int kScoutWidth = 1024;    // of the first estimate, in which sky is looked for
-constexpr float kFloorOfMedian = 0.02F;
-
-// Views are blended as u = asinh(q / q0): logarithmic where things are near, so that errors count
-// by their ratio, and linear where they are far, so that noise around infinity averages out. q0 is
-// this share of the median inverse distance.
-constexpr double kKneeOfMedian = 0.3;
-
-// Values of a grid of control points that sit on the borders of the view, bilinear.
-float grid_value(const cv::Mat& grid, float u, float v) {
-  const float across = u * static_cast<float>(grid.cols - 1);
-  const float down = v * static_cast<float>(grid.rows - 1);
-  const int column = std::min(static_cast<int>(across), grid.cols - 2);
-  const int row = std::min(static_cast<int>(down), grid.rows - 2);
-  const float fx = across - static_cast<float>(column);
-  const float fy = down - static_cast<float>(row);
-  const auto* upper = grid.ptr<float>(row) + column;
-  const auto* lower = grid.ptr<float>(row + 1) + column;
-  const float a = upper[0] + fx * (upper[1] - upper[0]);
-  const float b = lower[0] + fx * (lower[1] - lower[0]);
-  return a + fy * (b - a);
-}
-
-// How inverse distances are compressed for blending, and back.
-class Compression {
- public:
-  explicit Compression(double median)
-      : knee_(static_cast<float>(kKneeOfMedian * median)),
-        floor_(static_cast<float>(kFloorOfMedian * median)) {}
-
-  [[nodiscard]] float compress(float q) const { return std::asinh(q / knee_); }
-
-  // Always positive: below the floor the value falls off exponentially, smoothly joined.
-  [[nodiscard]] float expand(float u) const {
-    const float q = knee_ * std::sinh(u);
-    return q >= floor_ ? q : floor_ * std::exp(std::max(q / floor_ - 1.0F, -3.0F));
-  }
-
- private:
-  float knee_;
-  float floor_;
-};
-
-// The median of inverse distance that belongs to the fit's median, which is one of distances in the
-// forward domain.
-double median_inverse(const PreparedViews& prepared, const GlobalFit& fit) {
-  return prepared.domain == FitDomain::kInverse ? fit.median : 1.0 / fit.median;
-}
-
-// The view's map as compressed inverse distance, with its fit and its grid applied.
-BlendView blend_view(const PreparedView& prepared, const ViewFit& fit, FitDomain domain,
-                     const Compression& compression, const cv::Mat& grid) {
-  const cv::Size size = prepared.normalised.size();
-  BlendView result{.view = prepared.view,
-                   .value = cv::Mat(size, CV_32FC1),
-                   .confidence = prepared.confidence,
-                   .trust = static_cast<float>(fit.weight)};
-  for (int y = 0; y < size.height; ++y) {
-    for (int x = 0; x < size.width; ++x) {
-      const double length = projection::ray_at(prepared.view, x + 0.5, y + 0.5).norm();
-      const double factor = domain == FitDomain::kInverse ? 1.0 / length : length;
-      const double fitted = factor * (fit.scale * prepared.normalised.at<float>(y, x) + fit.shift);
-      // A distance of 0 or less, which a noisy forward map may hold, is taken as very near.
-      double inverse = domain == FitDomain::kInverse ? fitted : 1.0 / std::max(fitted, 1e-3);
-      if (!grid.empty()) {
-        const float logarithm =
-            grid_value(grid, (static_cast<float>(x) + 0.5F) / static_cast<float>(size.width),
-                       (static_cast<float>(y) + 0.5F) / static_cast<float>(size.height));
-        inverse *= std::exp(domain == FitDomain::kInverse ? logarithm : -logarithm);
-      }
-      result.value.at<float>(y, x) = compression.compress(static_cast<float>(inverse));
-    }
-  }
-  return result;
-}
-
-std::vector<BlendView> blend_views(const PreparedViews& prepared, const GlobalFit& fit,
-                                   const std::vector<cv::Mat>& grids) {
-  const Compression compression(median_inverse(prepared, fit));
-  std::vector<BlendView> result;
-  for (std::size_t i = 0; i < prepared.views.size(); ++i) {
-    if (prepared.views[i].normalised.empty()) continue;
-    result.push_back(blend_view(prepared.views[i], fit.views[i], prepared.domain, compression,
-                                grids.empty() ? cv::Mat() : grids[i]));
-  }
-  return result;
-}
 
 // Gives pixels without data the smooth continuation of their surroundings: averages over ever
 // coarser levels, filled in from the coarsest (Gortler et al., "The Lumigraph", SIGGRAPH 1996,
@@ -163,15 +79,6 @@ cv::Mat mask_at(const cv::Mat& mask, cv::Size size) {
   cv::Mat result;
   cv::resize(mask, result, size, 0.0, 0.0, cv::INTER_LINEAR);
   return result > 127;
-}
-
-void expand(cv::Mat& compressed, const Compression& compression) {
-  parallel_for(0, compressed.rows, [&](int first, int last) {
-    for (int y = first; y < last; ++y) {
-      auto* row = compressed.ptr<float>(y);
-      for (int x = 0; x < compressed.cols; ++x) row[x] = compression.expand(row[x]);
-    }
-  });
 }
 
 struct FusedSphere {
@@ -266,8 +173,8 @@ double share_of_sphere(const cv::Mat& mask, const SphereWindow& window) {
   return area * kPi / (2.0 * window.full_height * static_cast<double>(window.full_width));
 }
 
-AlignmentReport make_report(const PreparedViews& prepared, const Observations& observations,
-                            const GlobalFit& fit) {
+AlignmentReport report_of(const PreparedViews& prepared, const Observations& observations,
+                          const GlobalFit& fit) {
   AlignmentReport report;
   std::vector<double> before;
   std::vector<double> after;
@@ -295,6 +202,7 @@ AlignmentReport make_report(const PreparedViews& prepared, const Observations& o
     const auto& view_fit = fit.views[i];
     const double scale = view_fit.scale / view.spread;
     report.views.push_back({.name = view.view.name,
+                            .network = prepared.network,
                             .scale = scale,
                             .shift = view_fit.shift - scale * view.centre,
                             .residual_before = residual_before[i],
@@ -311,7 +219,50 @@ AlignmentReport make_report(const PreparedViews& prepared, const Observations& o
   report.residual_after = typical(residual_after);
   report.condition_number = fit.condition_number;
   report.weak_shift = fit.weak_shift;
+  report.networks.push_back({.name = prepared.network, .leads = true});
   return report;
+}
+
+// Adds what the other networks contribute; the views get the caller's order.
+void add_ensemble(AlignmentReport& report, const Ensemble& ensemble, const PreparedViews& lead) {
+  const bool alone = ensemble.held_out_ratio == 1.0;
+  std::vector<ViewReport> views(report.views.size() + ensemble.others.size());
+  for (std::size_t i = 0; i < report.views.size(); ++i) {
+    if (!alone) report.views[i].share = ensemble.lead_shares[i];
+    views[lead.position[i]] = std::move(report.views[i]);
+  }
+  for (std::size_t i = 0; i < ensemble.others.size(); ++i) {
+    views[ensemble.positions[i]] = ensemble.others[i];
+  }
+  report.views = std::move(views);
+  report.networks = ensemble.networks;
+  report.held_out_ratio = ensemble.held_out_ratio;
+}
+
+// A network's views aligned among themselves.
+struct Aligned {
+  Observations observations;
+  GlobalFit fit;
+  double inconsistency = 0.0;
+};
+
+Aligned align(const PreparedViews& prepared, const AlignmentOptions& options, const cv::Mat& sky) {
+  Aligned result;
+  result.observations = observe(prepared, options.num_samples, sky);
+  result.fit = fit_views(prepared, result.observations, options);
+  result.inconsistency = inconsistency(prepared, result.observations, result.fit);
+  return result;
+}
+
+// Square root of brightness over the whole sphere, at a size in which views can look it up.
+cv::Mat brightness_of_sphere(const cv::Mat& picture, const SphereWindow& window) {
+  if (picture.empty()) return {};
+  const auto sphere = place_on_sphere(picture, window, {kScoutWidth, kScoutWidth / 2});
+  cv::Mat result;
+  cv::cvtColor(sphere.picture, result, cv::COLOR_RGB2GRAY);
+  result.convertTo(result, CV_32FC1);
+  cv::sqrt(result, result);
+  return result;
 }
 
 }  // namespace
@@ -320,43 +271,65 @@ PanoramaDepth fuse_views(std::span<const ViewDepth> views, const SphereWindow& w
                          const cv::Mat& picture, const PanoramaDepthOptions& options,
                          Progress& progress) {
   progress.begin("aligning", "steps", 4);
-  const PreparedViews prepared = prepare_views(views);
-  Observations observations = observe(prepared, options.alignment.num_samples, cv::Mat());
-  GlobalFit fit = fit_views(prepared, observations, options.alignment);
+  const auto networks = prepare_networks(views);
+  std::vector<double> inconsistencies;
+  Aligned aligned;
+  std::size_t leading = 0;
+  for (std::size_t m = 0; m < networks.size(); ++m) {
+    auto candidate = align(networks[m], options.alignment, cv::Mat());
+    inconsistencies.push_back(candidate.inconsistency);
+    if (m > 0 && !(candidate.inconsistency < aligned.inconsistency)) continue;
+    aligned = std::move(candidate);
+    leading = m;
+  }
+  const PreparedViews& prepared = networks[leading];
   progress.advance();
 
   Sky sky;
   if (!options.sky.mask.empty()) {
     sky = sky_from_mask(options.sky.mask, window, {kScoutWidth, kScoutWidth / 2});
   } else if (options.sky.detect && !picture.empty()) {
-    auto scout = blend_rows(blend_views(prepared, fit, {}), kScoutWidth, kScoutWidth / 2, false);
-    expand(scout.base, Compression(median_inverse(prepared, fit)));
+    const Compression compression(median_inverse(prepared, aligned.fit));
+    auto scout = blend_rows(blend_views(prepared, aligned.fit.views, {}, compression), kScoutWidth,
+                            kScoutWidth / 2, false);
+    compression.expand(scout.base);
     sky = detect_sky(picture, window, scout.base);
   }
   if (!sky.mask.empty() && cv::countNonZero(sky.mask) > 0) {
-    observations = observe(prepared, options.alignment.num_samples, sky.mask);
-    fit = fit_views(prepared, observations, options.alignment);
+    aligned = align(prepared, options.alignment, sky.mask);
   }
   progress.advance();
   const auto grids = options.alignment.grid
-                         ? fit_grids(prepared, observations, fit, options.alignment)
+                         ? fit_grids(prepared, aligned.observations, aligned.fit, options.alignment)
                          : std::vector<cv::Mat>{};
   progress.advance();
 
+  PanoramaDepth result;
+  result.report = report_of(prepared, aligned.observations, aligned.fit);
+  result.relative = !prepared.in_metres;
+  const Compression compression(median_inverse(prepared, aligned.fit));
+  auto blend = blend_views(prepared, aligned.fit.views, grids, compression);
+  double unit = 1.0;
+  if (networks.size() > 1) {
+    auto ensemble = join_networks(networks, inconsistencies, {leading, blend, compression},
+                                  sky.mask, brightness_of_sphere(picture, window));
+    add_ensemble(result.report, ensemble, prepared);
+    blend = std::move(ensemble.views);
+    if (result.relative && ensemble.lead_unit) {
+      unit = *ensemble.lead_unit;
+      result.relative = false;
+    }
+  }
   const int width = std::min(window.full_width, kLargestWidth);
   const int height =
       std::max(1, static_cast<int>(std::lround(static_cast<double>(width) * window.full_height /
                                                window.full_width)));
-  const auto blend = blend_views(prepared, fit, grids);
   FusedSphere sphere = fuse_sphere(blend, width, height, sky.mask, options.fusion);
 
-  PanoramaDepth result;
-  result.report = make_report(prepared, observations, fit);
-  result.relative = !prepared.metric;
   cv::Mat inverse = crop_sphere(sphere.compressed, window, cv::INTER_LINEAR);
   result.valid = crop_sphere(sphere.covered, window, cv::INTER_NEAREST);
   sphere = {};
-  expand(inverse, Compression(median_inverse(prepared, fit)));
+  compression.expand(inverse);
   result.sky = cv::Mat::zeros(result.valid.size(), CV_8UC1);
   if (!sky.mask.empty()) {
     // The picture says where sky may be; a lamp or a twig in front of it shows in the depth alone.
@@ -367,8 +340,10 @@ PanoramaDepth fuse_views(std::span<const ViewDepth> views, const SphereWindow& w
   const cv::Mat usable = result.valid & ~result.sky;
   auto values = values_even_by_area(inverse, usable, window);
   if (!values.empty()) {
-    if (result.relative) {
-      const double factor = 1.0 / (options.relative_median_m * quantile_in_place(values, 0.5));
+    const double factor = result.relative
+                              ? 1.0 / (options.relative_median_m * quantile_in_place(values, 0.5))
+                              : 1.0 / unit;
+    if (factor != 1.0) {
       inverse *= factor;
       for (auto& value : values) value *= static_cast<float>(factor);
       sky.nearest_inverse *= static_cast<float>(factor);

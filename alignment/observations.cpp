@@ -101,27 +101,51 @@ PreparedView prepare(const ViewDepth& input, bool free_shift) {
   return result;
 }
 
-}  // namespace
-
-PreparedViews prepare_views(std::span<const ViewDepth> views) {
-  if (views.empty()) throw Error("there are no views to align");
+// A network without views yet, of the kind of one of its views.
+PreparedViews network_of(const ViewDepth& view) {
+  const DepthKind kind = kind_of(view.depth);
   PreparedViews result;
-  const DepthKind kind = kind_of(views.front().depth);
   result.domain = kind == DepthKind::kPlanarDepthAffine ? FitDomain::kForward : FitDomain::kInverse;
   result.metric = kind == DepthKind::kInverseDistance || kind == DepthKind::kDistance ||
                   kind == DepthKind::kPlanarDepth;
-  for (const auto& view : views) {
-    if (kind_of(view.depth) != kind || kind == DepthKind::kPixelDisparity) {
-      throw Error(fmt::format("the map of '{}' is of kind '{}'", view.view.name,
-                              to_string(kind_of(view.depth))))
-          .hint("all views must be of one kind, and not disparity_px");
+  result.in_metres = result.metric && view.in_metres;
+  result.network = view.network;
+  return result;
+}
+
+}  // namespace
+
+std::vector<PreparedViews> prepare_networks(std::span<const ViewDepth> views) {
+  if (views.empty()) throw Error("there are no views to align");
+  std::vector<PreparedViews> networks;
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    const auto& view = views[i];
+    const DepthKind kind = kind_of(view.depth);
+    auto same = std::find_if(networks.begin(), networks.end(),
+                             [&](const auto& other) { return other.network == view.network; });
+    if (same == networks.end()) {
+      networks.push_back(network_of(view));
+      same = networks.end() - 1;
+    }
+    const auto& first = same->position.empty() ? view : views[same->position.front()];
+    if (kind != kind_of(first.depth) || kind == DepthKind::kPixelDisparity) {
+      throw Error(fmt::format("the map of '{}' is of kind '{}'", view.view.name, to_string(kind)))
+          .hint("all views of one network must be of one kind, and not disparity_px");
     }
     if (values_of(view.depth).empty()) {
       throw Error(fmt::format("the map of '{}' is empty", view.view.name));
     }
-    result.views.push_back(prepare(view, !result.metric));
+    same->views.push_back(prepare(view, !same->metric));
+    same->position.push_back(i);
   }
-  return result;
+  return networks;
+}
+
+Vector3d lattice_direction(int k, int count) {
+  const double golden_angle = kPi * (3.0 - std::sqrt(5.0));
+  const double height = 1.0 - (2.0 * k + 1.0) / count;
+  const double ring = std::sqrt(1.0 - height * height);
+  return {ring * std::cos(golden_angle * k), height, ring * std::sin(golden_angle * k)};
 }
 
 Observations observe(const PreparedViews& views, int num_samples, const cv::Mat& excluded) {
@@ -129,12 +153,8 @@ Observations observe(const PreparedViews& views, int num_samples, const cv::Mat&
   result.first.push_back(0);
   const auto sphere =
       projection::SphereWindow::whole(std::max(1, excluded.cols), std::max(1, excluded.rows));
-  const double golden_angle = kPi * (3.0 - std::sqrt(5.0));
   for (int k = 0; k < num_samples; ++k) {
-    const double height = 1.0 - (2.0 * k + 1.0) / num_samples;
-    const double ring = std::sqrt(1.0 - height * height);
-    const Vector3d direction{ring * std::cos(golden_angle * k), height,
-                             ring * std::sin(golden_angle * k)};
+    const Vector3d direction = lattice_direction(k, num_samples);
     if (!excluded.empty()) {
       const auto pixel = projection::pixel_of(sphere, direction);
       const int x = std::clamp(static_cast<int>(pixel.x()), 0, excluded.cols - 1);

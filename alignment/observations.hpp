@@ -7,6 +7,7 @@
 
 #include <array>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <Eigen/Core>
@@ -31,14 +32,24 @@ struct PreparedView {
   bool free_shift = true;
 };
 
+// The views of one network.
 struct PreparedViews {
   std::vector<PreparedView> views;
   FitDomain domain = FitDomain::kInverse;
-  bool metric = false;  // the maps claim metres: scales are pulled to what the maps say
+  // The maps have no shift, and one scale for all of them: scales are pulled to what the maps say.
+  bool metric = false;
+  bool in_metres = false;  // that scale is metres
+  std::string network;
+  std::vector<std::size_t> position;  // of each view in what prepare_networks() was given
 };
 
-// Throws Error naming the view when a map is empty, has no finite value or mixes kinds.
-[[nodiscard]] PreparedViews prepare_views(std::span<const ViewDepth> views);
+// The views sorted by network, in the order of their first views. Throws Error naming the view when
+// a map is empty or of another kind than the network's first.
+[[nodiscard]] std::vector<PreparedViews> prepare_networks(std::span<const ViewDepth> views);
+
+// Direction k of `count` spread evenly over the sphere, so that no pole counts twice: a Fibonacci
+// lattice (Gonzalez, Math. Geosciences 42, 2010).
+[[nodiscard]] Eigen::Vector3d lattice_direction(int k, int count);
 
 // What one view says about one direction.
 struct Observation {
@@ -65,9 +76,8 @@ struct Observations {
   }
 };
 
-// Looks at `num_samples` directions of a Fibonacci lattice (even over the sphere, so no pole counts
-// twice; Gonzalez, Math. Geosciences 42, 2010). Directions for which `excluded` (CV_8UC1 over the
-// whole sphere, may be empty) is not 0 are left out.
+// Looks at `num_samples` directions of the lattice. Directions for which `excluded` (CV_8UC1 over
+// the whole sphere, may be empty) is not 0 are left out.
 [[nodiscard]] Observations observe(const PreparedViews& views, int num_samples,
                                    const cv::Mat& excluded);
 

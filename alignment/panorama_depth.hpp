@@ -17,11 +17,13 @@
 
 namespace vergence::alignment {
 
-// What a predictor said about one view.
+// What a network said about one view.
 struct ViewDepth {
   projection::TangentView view;  // its width and height need not be those of the map
   AnyDepth depth;                // any kind but disparity_px; covers the view edge to edge
-  cv::Mat valid;  // CV_8UC1 of any size, 0 = not seen by the camera; empty = all valid
+  cv::Mat valid;             // CV_8UC1 of any size, 0 = not seen by the camera; empty = all valid
+  std::string network = {};  // who said so: views of one name are of one kind and fitted together
+  bool in_metres = true;     // distances, planar depths: in metres, not only up to one scale
 };
 
 struct AlignmentOptions {
@@ -60,13 +62,14 @@ struct PanoramaDepthOptions {
   AlignmentOptions alignment;
   FusionOptions fusion;
   SkyOptions sky;
-  // Median distance given to the result when no view is metric.
+  // Median distance given to the result when no network speaks of metres.
   double relative_median_m = 2.0;
 };
 
 // One line of the report, for one view.
 struct ViewReport {
   std::string name;
+  std::string network;
   double scale = 1.0;  // s_i of q_i = cos(alpha) (s_i d_i + t_i), for the map as delivered
   double shift = 0.0;  // t_i
   double residual_before = 0.0;  // median relative disagreement with the other views, scale only
@@ -75,8 +78,27 @@ struct ViewReport {
   bool refused = false;          // its map contradicts its neighbours (negative scale): not used
 };
 
+// One line of the report, for one network.
+struct NetworkReport {
+  std::string name;
+  bool leads = false;  // all others are fitted to what its views say together
+  // Root mean square of its own views' disagreement over that of its own map's variation, both of
+  // compressed inverse distance: the network with the smallest leads. NaN when it is alone.
+  double inconsistency = std::numeric_limits<double>::quiet_NaN();
+  // Factor on the weights of its pixels, halved until held-out views of the leading network are
+  // foretold better with it than without; 0 = it never helps and is left out.
+  double strength = 1.0;
+  double share = 1.0;     // of the fused sphere's pixels, by weight
+  int refused_views = 0;  // of its views, those that are not used
+};
+
 struct AlignmentReport {
   std::vector<ViewReport> views;
+  std::vector<NetworkReport> networks;  // in the order of their first views
+  // Mean error with which a view of the leading network is foretold from all other views used, over
+  // that from the other views of the leading network alone: below 1 where the others help, 1 where
+  // it is used alone.
+  double held_out_ratio = 1.0;
   // Medians over the views.
   double residual_before = 0.0;
   double residual_after = 0.0;
@@ -98,8 +120,15 @@ struct PanoramaDepth {
 };
 
 // Aligns the views with one another and fuses them over `window`. `picture` is the panorama itself
-// (CV_8UC3 RGB over the same part of the sphere, any size), used to find sky; it may be empty.
-// All maps must be of one kind. Throws Error when there are no usable maps.
+// (CV_8UC3 RGB over the same part of the sphere, any size), used to find sky and, with several
+// networks, to tell good edges from bad ones; it may be empty. All maps of one network must be of
+// one kind. Throws Error when there are no usable maps.
+//
+// Several networks: the one whose views agree best leads; the views of the others are fitted to it
+// one by one, weighed pixel by pixel, and used as far as that makes held-out views of the leading
+// network easier to foretell. If nothing helps, the result is that of the leading network alone.
+// A network in metres fixes the scale for all.
+//
 // Method: 360MonoDepth's tangent-view alignment (Rey-Area et al., CVPR 2022) with the affine model
 // in inverse planar depth, solved linearly; robust weights as in Holland & Welsch 1977 (Cauchy).
 [[nodiscard]] PanoramaDepth fuse_views(std::span<const ViewDepth> views,

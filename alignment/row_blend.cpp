@@ -58,11 +58,6 @@ struct LongitudeTables {
   }
 };
 
-float smooth_step(float t) {
-  const float s = std::clamp(t, 0.0F, 1.0F);
-  return s * s * (3.0F - 2.0F * s);
-}
-
 class RowSampler {
  public:
   RowSampler(const BlendView& view, const LongitudeTables& tables)
@@ -135,17 +130,21 @@ class RowSampler {
     const int bottom = std::min(top + 1, map.rows - 1);
     const float fx = px - static_cast<float>(left);
     const float fy = py - static_cast<float>(top);
-    const float confidence =
-        view_.confidence.ptr<float>(fy < 0.5F ? top : bottom)[fx < 0.5F ? left : right];
+    const int row = fy < 0.5F ? top : bottom;
+    const int column = fx < 0.5F ? left : right;
+    const float confidence = view_.confidence.ptr<float>(row)[column];
     if (confidence <= 0.0F) return;
     const auto* upper = map.ptr<float>(top);
     const auto* lower = map.ptr<float>(bottom);
     const float a = upper[left] + fx * (upper[right] - upper[left]);
     const float b = lower[left] + fx * (lower[right] - lower[left]);
     line.value[x] = a + fy * (b - a);
-    line.mean_weight[x] = view_.trust * confidence * smooth_step(border / kFeatherWidth) + 1e-12F;
-
-    line.edge_weight[x] = view_.trust * smooth_step(border / kFeatherWidth) + 1e-12F;
+    const float weight = view_.trust * feather(border);
+    line.mean_weight[x] = weight * confidence + 1e-12F;
+    line.edge_weight[x] = weight + 1e-12F;
+    if (!view_.edge_weight.empty()) {
+      line.edge_weight[x] *= view_.edge_weight.ptr<float>(row)[column];
+    }
   }
 
   const BlendView& view_;
@@ -214,6 +213,11 @@ void blend_gradient(std::span<const Line> here, std::span<const Line> next, int 
 }
 
 }  // namespace
+
+float feather(float border) {
+  const float s = std::clamp(border / kFeatherWidth, 0.0F, 1.0F);
+  return s * s * (3.0F - 2.0F * s);
+}
 
 BlendedRows blend_rows(std::span<const BlendView> views, int width, int height,
                        bool with_gradients) {

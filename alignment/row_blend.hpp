@@ -17,7 +17,12 @@ struct BlendView {
   cv::Mat value;                 // CV_32FC1, whatever is blended
   cv::Mat confidence;            // CV_32FC1, 0..1, 0 = not usable
   float trust = 1.0F;            // of the view as a whole
+  cv::Mat edge_weight = {};      // CV_32FC1 as `value`, >= 0, on its gradients; empty = 1
+  std::size_t index = 0;         // among its network's views
 };
+
+// How much a view counts at `border`, the border_distance(): everywhere alike but near the border.
+[[nodiscard]] float feather(float border);
 
 struct BlendedRows {
   cv::Mat base;     // CV_32FC1: mean of the views; 0 where not covered

@@ -16,34 +16,6 @@ namespace {
 
 using projection::SphereWindow;
 
-// A picture of `window` on the whole sphere's picture of `size`, and where it has pixels.
-struct SpherePicture {
-  cv::Mat picture;  // of the picture's type; 0 outside the window
-  cv::Mat covered;  // CV_8UC1
-};
-
-SpherePicture place_on_sphere(const cv::Mat& picture, const SphereWindow& window, cv::Size size) {
-  const double factor_x = static_cast<double>(size.width) / window.full_width;
-  const double factor_y = static_cast<double>(size.height) / window.full_height;
-  const auto scaled = [](int length, double factor, int limit) {
-    return std::clamp(static_cast<int>(std::lround(length * factor)), 1, limit);
-  };
-  const cv::Size part(scaled(window.width, factor_x, size.width),
-                      scaled(window.height, factor_y, size.height));
-  cv::Mat small;
-  cv::resize(picture, small, part, 0.0, 0.0, cv::INTER_AREA);
-  SpherePicture result{cv::Mat::zeros(size, picture.type()), cv::Mat::zeros(size, CV_8UC1)};
-  const int top = std::clamp(static_cast<int>(std::lround(window.top * factor_y)), 0,
-                             size.height - part.height);
-  const int left = static_cast<int>(std::lround(window.left * factor_x));
-  for (int x = 0; x < part.width; ++x) {
-    const cv::Rect target((left + x) % size.width, top, 1, part.height);
-    small.col(x).copyTo(result.picture(target));
-    result.covered(target).setTo(255);
-  }
-  return result;
-}
-
 // Standard deviation of brightness in a window of 5 x 5.
 cv::Mat roughness(const cv::Mat& brightness) {
   cv::Mat mean;
@@ -145,6 +117,28 @@ cv::Mat refine_edge(cv::Mat sky, const cv::Mat& sky_coloured, const cv::Mat& bri
 }
 
 }  // namespace
+
+SpherePicture place_on_sphere(const cv::Mat& picture, const SphereWindow& window, cv::Size size) {
+  const double factor_x = static_cast<double>(size.width) / window.full_width;
+  const double factor_y = static_cast<double>(size.height) / window.full_height;
+  const auto scaled = [](int length, double factor, int limit) {
+    return std::clamp(static_cast<int>(std::lround(length * factor)), 1, limit);
+  };
+  const cv::Size part(scaled(window.width, factor_x, size.width),
+                      scaled(window.height, factor_y, size.height));
+  cv::Mat small;
+  cv::resize(picture, small, part, 0.0, 0.0, cv::INTER_AREA);
+  SpherePicture result{cv::Mat::zeros(size, picture.type()), cv::Mat::zeros(size, CV_8UC1)};
+  const int top = std::clamp(static_cast<int>(std::lround(window.top * factor_y)), 0,
+                             size.height - part.height);
+  const int left = static_cast<int>(std::lround(window.left * factor_x));
+  for (int x = 0; x < part.width; ++x) {
+    const cv::Rect target((left + x) % size.width, top, 1, part.height);
+    small.col(x).copyTo(result.picture(target));
+    result.covered(target).setTo(255);
+  }
+  return result;
+}
 
 Sky sky_from_mask(const cv::Mat& mask, const SphereWindow& window, cv::Size size) {
   return {place_on_sphere(mask, window, size).picture > 127,

@@ -13,6 +13,15 @@ struct Sky {
   float nearest_inverse = 0.0F;  // what is nearer than this (a larger inverse distance) is not sky
 };
 
+// A picture of `window` on the whole sphere's picture of `size`, and where it has pixels.
+struct SpherePicture {
+  cv::Mat picture;  // of the picture's type; 0 outside the window
+  cv::Mat covered;  // CV_8UC1
+};
+
+[[nodiscard]] SpherePicture place_on_sphere(const cv::Mat& picture,
+                                            const projection::SphereWindow& window, cv::Size size);
+
 // `inverse` (CV_32FC1 over the whole sphere) is a first estimate of inverse distance, `picture`
 // CV_8UC3 RGB over `window`; the mask has the size of `inverse`. Sky is a connected region of
 // smooth sky colours, farther than nearly everything else, that reaches high up and lies above the
