@@ -171,6 +171,8 @@ std::string resize_words(const CardInput& input) {
       return fmt::format("the side that changes least {} px", input.size);
     case ResizeRule::kExact:
       return fmt::format("exactly {}x{} px", input.exact_size.width, input.exact_size.height);
+    case ResizeRule::kPixelBudget:
+      return fmt::format("{:.0f} to {:.0f} pixels in all", input.min_pixels, input.max_pixels);
     case ResizeRule::kFitPad:
       break;
   }

@@ -3,68 +3,59 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "predictors/card_reader.hpp"
+#include "predictors/network_size.hpp"
 #include "predictors/sha256.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cerrno>
 #include <cmath>
 #include <fstream>
-#include <iterator>
-#include <limits>
-#include <map>
-#include <optional>
-#include <set>
-#include <sstream>
-#include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-// toml++ 3.3 asserts some of what it reports as an error of the file right afterwards ("[!]").
-#define TOML_ASSERT(condition) static_cast<void>(0)
-#include <toml++/toml.h>
 
 namespace vergence::predictors {
 namespace {
 
 constexpr int kLargestSide = 16384;  // px
 
-template <class Value>
-struct Word {
-  std::string_view word;
-  Value value;
-};
-
 // What a kind word of a card means: core's words, and those in which networks are usually
 // described.
 struct KindMeaning {
   DepthKind kind;
-  bool metric;
-  bool invert;
+  bool metric = false;
+  bool invert = false;
+  bool canonical = false;
+  bool affine_points = false;
 };
 
-constexpr std::array<Word<KindMeaning>, 11> kKinds = {{
-    {"disparity", {DepthKind::kDisparity, false, false}},
-    {"log_disparity", {DepthKind::kLogDisparity, false, false}},
-    {"inverse_distance", {DepthKind::kInverseDistance, true, false}},
-    {"distance", {DepthKind::kDistance, true, false}},
-    {"planar_depth", {DepthKind::kPlanarDepth, true, false}},
-    {"planar_depth_affine", {DepthKind::kPlanarDepthAffine, false, false}},
-    {"disparity-affine", {DepthKind::kDisparity, false, false}},
-    {"depth-affine", {DepthKind::kPlanarDepthAffine, false, false}},
-    {"depth-relative", {DepthKind::kPlanarDepth, false, false}},
-    {"depth-metric", {DepthKind::kPlanarDepth, true, false}},
-    {"inverse-metric", {DepthKind::kPlanarDepth, true, true}},
+constexpr std::array<Word<KindMeaning>, 14> kKinds = {{
+    {"disparity", {.kind = DepthKind::kDisparity}},
+    {"log_disparity", {.kind = DepthKind::kLogDisparity}},
+    {"inverse_distance", {.kind = DepthKind::kInverseDistance, .metric = true}},
+    {"distance", {.kind = DepthKind::kDistance, .metric = true}},
+    {"planar_depth", {.kind = DepthKind::kPlanarDepth, .metric = true}},
+    {"planar_depth_affine", {.kind = DepthKind::kPlanarDepthAffine}},
+    {"disparity-affine", {.kind = DepthKind::kDisparity}},
+    {"depth-affine", {.kind = DepthKind::kPlanarDepthAffine}},
+    {"depth-relative", {.kind = DepthKind::kPlanarDepth}},
+    {"depth-metric", {.kind = DepthKind::kPlanarDepth, .metric = true}},
+    {"inverse-metric", {.kind = DepthKind::kPlanarDepth, .metric = true, .invert = true}},
+    {"depth-canonical", {.kind = DepthKind::kPlanarDepth, .metric = true, .canonical = true}},
+    {"inverse-canonical",
+     {.kind = DepthKind::kPlanarDepth, .metric = true, .invert = true, .canonical = true}},
+    {"points-affine", {.kind = DepthKind::kPlanarDepth, .affine_points = true}},
 }};
 
-constexpr std::array<Word<ResizeRule>, 6> kResizeRules = {{
+constexpr std::array<Word<ResizeRule>, 7> kResizeRules = {{
     {"short-side", ResizeRule::kShortSide},
     {"lower-bound", ResizeRule::kLowerBound},
     {"upper-bound", ResizeRule::kUpperBound},
     {"minimal", ResizeRule::kMinimal},
     {"exact", ResizeRule::kExact},
     {"fit-pad", ResizeRule::kFitPad},
+    {"pixel-budget", ResizeRule::kPixelBudget},
 }};
 
 constexpr std::array<Word<Interpolation>, 3> kInterpolations = {{
@@ -73,186 +64,67 @@ constexpr std::array<Word<Interpolation>, 3> kInterpolations = {{
     {"area", Interpolation::kArea},
 }};
 
+constexpr std::array<Word<std::optional<Interpolation>>, 3> kResizeBack = {{
+    {"none", std::nullopt},
+    {"bilinear", Interpolation::kBilinear},
+    {"bicubic", Interpolation::kBicubic},
+}};
+
+constexpr std::array<Word<Rounding>, 3> kRoundings = {{
+    {"nearest", Rounding::kNearest},
+    {"down", Rounding::kDown},
+    {"up", Rounding::kUp},
+}};
+
+constexpr std::array<Word<ExtraInput>, 5> kExtraInputs = {{
+    {"focal_px", ExtraInput::kFocalPx},
+    {"fov_x_deg", ExtraInput::kFovX},
+    {"K3x3", ExtraInput::kK3x3},
+    {"K1x3x3", ExtraInput::kK1x3x3},
+    {"num_tokens", ExtraInput::kNumTokens},
+}};
+
+constexpr std::array<Word<InputType>, 3> kInputTypes = {{
+    {"float32", InputType::kFloat32},
+    {"float16", InputType::kFloat16},
+    {"bfloat16", InputType::kBFloat16},
+}};
+
+enum class Padding { kNone, kConstant, kReflect };
+
+constexpr std::array<Word<Padding>, 3> kPaddings = {{
+    {"none", Padding::kNone},
+    {"constant", Padding::kConstant},
+    {"reflect", Padding::kReflect},
+}};
+
+constexpr std::array<Word<SkyRule>, 3> kSkyRules = {{
+    {"keep", SkyRule::kKeep},
+    {"far", SkyRule::kFar},
+    {"nan", SkyRule::kNan},
+}};
+
+enum class Geometry { kOfKind, kZ, kRadial };
+
+constexpr std::array<Word<Geometry>, 2> kGeometries = {{
+    {"z", Geometry::kZ},
+    {"radial", Geometry::kRadial},
+}};
+
 constexpr std::array<Word<bool>, 2> kColours = {{{"rgb", false}, {"bgr", true}}};
 constexpr std::array<Word<double>, 2> kRanges = {{{"0-1", 1.0}, {"0-255", 255.0}}};
 constexpr std::array<Word<bool>, 2> kResizeOn = {{{"float", true}, {"uint8", false}}};
-constexpr std::array<Word<bool>, 2> kPadAlign = {{{"center", true}, {"top-left", false}}};
+constexpr std::array<Word<bool>, 3> kPadAlign = {
+    {{"center", true}, {"top-left", false}, {"br", false}}};
 constexpr std::array<Word<double>, 3> kUnits = {{{"m", 1.0}, {"cm", 0.01}, {"mm", 0.001}}};
+constexpr std::array<Word<bool>, 2> kCanonicalBases = {{{"net", false}, {"width", true}}};
 
-// Reads typed values out of the TOML and collects every mistake. A key that was never asked for is
-// unknown.
-class CardReader {
- public:
-  CardReader(const toml::table& card, std::string name) : card_(card), name_(std::move(name)) {}
-
-  // Whether the key stands in the card; marks it as known.
-  bool has(const std::string& key) { return node(key) != nullptr; }
-
-  void problem(const std::string& text) { problems_.push_back(text); }
-
-  std::string text(const std::string& key, bool required = false) {
-    const toml::node* found = node(key);
-    if (found == nullptr) {
-      if (required) problem(fmt::format("'{}' is missing", key));
-      return {};
-    }
-    const auto value = found->value_exact<std::string>();
-    if (!value) problem(fmt::format("'{}' must be a text, not {}", key, shown(*found)));
-    if (value && required && value->empty()) problem(fmt::format("'{}' is empty", key));
-    return value.value_or("");
-  }
-
-  // One of the words; `fallback` if the key is not there.
-  template <class Value, std::size_t kCount>
-  Value word(const std::string& key, const std::array<Word<Value>, kCount>& words,
-             std::optional<Value> fallback) {
-    const toml::node* found = node(key);
-    if (found == nullptr) {
-      if (!fallback) problem(fmt::format("'{}' is missing", key));
-      return fallback.value_or(words.front().value);
-    }
-    const auto given = found->value_exact<std::string>();
-    const auto match = std::find_if(words.begin(), words.end(),
-                                    [&](const auto& row) { return given && row.word == *given; });
-    if (match != words.end()) return match->value;
-    std::vector<std::string> known;
-    known.reserve(kCount);
-    for (const auto& row : words) known.emplace_back(row.word);
-    problem(fmt::format("'{}' must be {}, not {}", key, quoted_list(known), shown(*found)));
-    return words.front().value;
-  }
-
-  bool flag(const std::string& key, bool fallback) {
-    const toml::node* found = node(key);
-    if (found == nullptr) return fallback;
-    const auto value = found->value_exact<bool>();
-    if (!value) problem(fmt::format("'{}' must be true or false, not {}", key, shown(*found)));
-    return value.value_or(fallback);
-  }
-
-  int integer(const std::string& key, int fallback, int lowest, int highest) {
-    const toml::node* found = node(key);
-    if (found == nullptr) return fallback;
-    const auto value = found->value_exact<std::int64_t>();
-    if (value && *value >= lowest && *value <= highest) return static_cast<int>(*value);
-    problem(fmt::format("'{}' must be a whole number from {} to {}, not {}", key, lowest, highest,
-                        shown(*found)));
-    return fallback;
-  }
-
-  // A count of bytes; 0 if the key is not there.
-  std::int64_t big_integer(const std::string& key) {
-    const toml::node* found = node(key);
-    if (found == nullptr) return 0;
-    const auto value = found->value_exact<std::int64_t>();
-    if (!value || *value < 1) {
-      problem(fmt::format("'{}' must be a whole number above 0, not {}", key, shown(*found)));
-    }
-    return value.value_or(0);
-  }
-
-  // A list of texts; empty if the key is not there.
-  std::vector<std::string> texts(const std::string& key) {
-    const toml::node* found = node(key);
-    if (found == nullptr) return {};
-    std::vector<std::string> result;
-    const toml::array* values = found->as_array();
-    if (values != nullptr) {
-      for (const auto& value : *values) {
-        if (const auto text = value.value_exact<std::string>()) result.push_back(*text);
-      }
-    }
-    if (values == nullptr || result.empty() || result.size() != values->size()) {
-      problem(fmt::format("'{}' must be a list of texts, not {}", key, shown(*found)));
-    }
-    return result;
-  }
-
-  // A finite number, above zero if so asked.
-  double number(const std::string& key, double fallback, bool positive) {
-    const toml::node* found = node(key);
-    return found == nullptr ? fallback : checked_number(key, *found, positive).value_or(fallback);
-  }
-
-  std::array<double, 3> triple(const std::string& key, std::array<double, 3> fallback,
-                               bool positive = false) {
-    const toml::node* found = node(key);
-    if (found == nullptr) return fallback;
-    const toml::array* values = found->as_array();
-    if (values == nullptr || values->size() != 3) {
-      problem(fmt::format("'{}' must be three numbers, not {}", key, shown(*found)));
-      return fallback;
-    }
-    std::array<double, 3> result = fallback;
-    for (std::size_t i = 0; i < 3; ++i) {
-      const std::string member = fmt::format("{}[{}]", key, i);
-      result[i] = checked_number(member, (*values)[i], positive).value_or(fallback[i]);
-    }
-    return result;
-  }
-
-  // Names the keys that nothing asked for, then throws if there was any mistake.
-  void finish() {
-    find_unknown(card_, "");
-    if (problems_.empty()) return;
-    throw Error(ErrorCode::kUsage,
-                fmt::format("the model card '{}' has {}: {}", name_,
-                            problems_.size() == 1 ? "a mistake"
-                                                  : fmt::format("{} mistakes", problems_.size()),
-                            fmt::join(problems_, "; ")))
-        .hint("docs/model-cards.md lists every key");
-  }
-
- private:
-  const toml::node* node(const std::string& key) {
-    known_.insert(key);
-    return card_.at_path(key).node();
-  }
-
-  static std::string shown(const toml::node& value) {
-    std::ostringstream text;
-    value.visit([&](const auto& typed) { text << typed; });
-    std::string line = std::move(text).str();
-    std::replace(line.begin(), line.end(), '\n', ' ');
-    constexpr std::size_t kLongest = 60;
-    if (line.size() > kLongest) line = line.substr(0, kLongest) + "...";
-    return line;
-  }
-
-  std::optional<double> checked_number(const std::string& key, const toml::node& value,
-                                       bool positive) {
-    const auto found = value.is_number() ? value.value<double>() : std::nullopt;
-    if (found && std::isfinite(*found) && (!positive || *found > 0.0)) return found;
-    problem(fmt::format("'{}' must be a number{}, not {}", key, positive ? " above 0" : "",
-                        shown(value)));
-    return std::nullopt;
-  }
-
-  void find_unknown(const toml::table& table, const std::string& prefix) {
-    for (const auto& [key, value] : table) {
-      const std::string full = prefix + std::string(key.str());
-      if (known_.contains(full)) continue;
-      const auto inside = known_.lower_bound(full + ".");
-      const bool is_section = inside != known_.end() && inside->starts_with(full + ".");
-      if (is_section && value.is_table()) {
-        find_unknown(*value.as_table(), full + ".");
-      } else if (is_section) {
-        problem(fmt::format("'{}' must be a table", full));
-      } else {
-        const std::vector<std::string> candidates(known_.begin(), known_.end());
-        const auto near = nearest_names(full, candidates, 1);
-        problem(
-            fmt::format("unknown key '{}'{}", full,
-                        near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near.front())));
-      }
-    }
-  }
-
-  const toml::table& card_;
-  std::string name_;
-  std::set<std::string> known_;
-  std::vector<std::string> problems_;
-};
+// What the usual names of such licences have in common.
+bool forbids_commerce(const std::string& license) {
+  const std::string name = lower(license);
+  return name.find("-nc") != std::string::npos || name.find("non-commercial") != std::string::npos ||
+         name.find("noncommercial") != std::string::npos;
+}
 
 CardModel read_model(CardReader& reader) {
   CardModel model;
@@ -261,7 +133,10 @@ CardModel read_model(CardReader& reader) {
   model.license = reader.text("model.license", true);
   model.license_note = reader.text("model.license_note");
   model.description = reader.text("model.description");
-  model.commercial = reader.flag("model.commercial", true);
+  model.family = reader.text("model.family");
+  reader.also("model.params", "model.parameters");
+  model.parameters = reader.big_integer("model.parameters");
+  model.commercial = reader.flag("model.commercial", !forbids_commerce(model.license));
   const bool plain = std::all_of(model.id.begin(), model.id.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
   });
@@ -282,6 +157,8 @@ bool is_plain_name(const std::string& name) {
 
 CardWeights read_weights(CardReader& reader) {
   CardWeights weights;
+  reader.also("model.file", "weights.files");
+  reader.also("model.sha256", "weights.sha256");
   weights.files = reader.texts("weights.files");
   weights.url = reader.text("weights.url");
   weights.sha256 = reader.text("weights.sha256");
@@ -304,56 +181,147 @@ CardWeights read_weights(CardReader& reader) {
   return weights;
 }
 
-// `size` belongs to the rules with one side, `width` and `height` to those with two.
+// Each key of a size goes with some of the rules only.
 void read_sizes(CardReader& reader, CardInput& input) {
+  const bool budget = input.resize == ResizeRule::kPixelBudget;
   const bool two_sides = input.resize == ResizeRule::kExact || input.resize == ResizeRule::kFitPad;
-  const auto side = [&](const std::string& key, bool wanted) {
-    if (wanted && !reader.has(key)) {
+  const auto side = [&](const std::string& key, bool wanted, bool required, int highest) {
+    if (required && !reader.has(key)) {
       reader.problem(fmt::format("'{}' is missing, which this 'input.resize' needs", key));
     }
-    const int value = reader.integer(key, 0, 1, kLargestSide);
+    const int value = reader.integer(key, 0, 1, highest);
     if (!wanted && reader.has(key)) {
       reader.problem(fmt::format("'{}' does not go with this 'input.resize'", key));
     }
     return value;
   };
-  input.size = side("input.size", !two_sides);
-  input.exact_size.width = side("input.width", two_sides);
-  input.exact_size.height = side("input.height", two_sides);
+  constexpr int kMostPixels = 1 << 28;
+  const bool area = budget && reader.has("input.width");
+  input.size = side("input.size", !two_sides && !budget, !two_sides && !budget, kLargestSide);
+  input.exact_size.width = side("input.width", two_sides || area, two_sides, kLargestSide);
+  input.exact_size.height =
+      side("input.height", two_sides || area, two_sides || area, kLargestSide);
+  input.min_pixels = side("input.min_pixels", budget && !area, false, kMostPixels);
+  input.max_pixels = side("input.max_pixels", budget && !area, budget && !area, kMostPixels);
+  if (area) input.min_pixels = input.max_pixels = input.exact_size.area();
+  if (input.min_pixels > input.max_pixels) {
+    reader.problem("'input.min_pixels' is above 'input.max_pixels'");
+  }
   input.multiple = reader.integer("input.multiple", 1, 1, 1024);
   input.min_side = reader.integer("input.min_side", 1, 1, kLargestSide);
+  input.rounding = reader.word<Rounding>("input.rounding", kRoundings, Rounding::kNearest);
   if (two_sides && (input.exact_size.width % input.multiple != 0 ||
                     input.exact_size.height % input.multiple != 0)) {
     reader.problem("'input.width' and 'input.height' must be multiples of 'input.multiple'");
   }
 }
 
+// A file that was traced at one size declares it; that goes before the rule.
+void read_limits(CardReader& reader, CardInput& input) {
+  input.max_tokens = reader.integer("limits.tokens_max", 0, 1, 1 << 24);
+  // One picture is given at a time, so that any number holds.
+  (void)reader.integer("limits.batch_max", 1, 1, 1 << 16);
+  if (reader.has("limits.fixed_shape")) {
+    const auto sides = reader.numbers<2>("limits.fixed_shape", {1.0, 1.0}, true);
+    const bool whole = std::all_of(sides.begin(), sides.end(), [](double side) {
+      return side <= kLargestSide && side == std::floor(side);
+    });
+    if (!whole) {
+      reader.problem("'limits.fixed_shape' must be a height and a width in whole pixels");
+      return;
+    }
+    const cv::Size shape(static_cast<int>(sides[1]), static_cast<int>(sides[0]));
+    if (has_fixed_size(input) && input.exact_size != shape) {
+      reader.problem("'limits.fixed_shape' is not 'input.height' and 'input.width'");
+    }
+    if (!has_fixed_size(input)) input.resize = ResizeRule::kExact;
+    input.exact_size = shape;
+  }
+  const std::int64_t patch = static_cast<std::int64_t>(input.multiple) * input.multiple;
+  if (has_fixed_size(input) && input.max_tokens > 0 &&
+      static_cast<std::int64_t>(input.exact_size.width) * input.exact_size.height >
+          patch * input.max_tokens) {
+    reader.problem("'input.width' and 'input.height' are more than 'limits.tokens_max' allows");
+  }
+}
+
+void read_padding(CardReader& reader, CardInput& input) {
+  const bool fits = input.resize == ResizeRule::kFitPad;
+  const Padding padding =
+      reader.word<Padding>("input.pad_mode", kPaddings, fits ? Padding::kConstant : Padding::kNone);
+  const bool constant_keys = reader.has("input.pad_value") || reader.has("input.pad_align");
+  if (!fits && (constant_keys || padding == Padding::kConstant)) {
+    reader.problem("'input.pad_value' and 'input.pad_align' go with resize = \"fit-pad\" only");
+  }
+  if (fits && padding == Padding::kNone) {
+    reader.problem("resize = \"fit-pad\" does not go without 'input.pad_mode'");
+  }
+  if (padding != Padding::kReflect && reader.has("input.reflect_k")) {
+    reader.problem("'input.reflect_k' goes with pad_mode = \"reflect\" only");
+  }
+  if (padding == Padding::kReflect) input.pad_mode = PadMode::kReflect;
+  input.pad_value = reader.numbers("input.pad_value", input.pad_value);
+  input.pad_center = reader.word<bool>("input.pad_align", kPadAlign, true);
+  constexpr double kZoeDepth = 3.0;
+  constexpr double kMostBorder = 100.0;
+  const double usual = padding == Padding::kReflect && !fits ? kZoeDepth : 0.0;
+  input.border_factor = reader.number("input.reflect_k", usual, false);
+  if (input.border_factor < 0.0 || input.border_factor > kMostBorder) {
+    reader.problem(fmt::format("'input.reflect_k' must be from 0 to {}", kMostBorder));
+  }
+}
+
+void read_extra_inputs(CardReader& reader, CardInput& input) {
+  for (const std::string& word : reader.texts("input.extra")) {
+    const auto known = std::find_if(kExtraInputs.begin(), kExtraInputs.end(),
+                                    [&](const auto& row) { return row.word == word; });
+    if (known == kExtraInputs.end()) {
+      reader.problem(
+          fmt::format("'input.extra' may hold 'focal_px', 'fov_x_deg', 'K3x3', 'K1x3x3' "
+                      "and 'num_tokens', not '{}'",
+                      word));
+    } else {
+      input.extra.push_back(known->value);
+    }
+  }
+  input.num_tokens = reader.integer("input.num_tokens", 0, 1, 1 << 24);
+}
+
 CardInput read_input(CardReader& reader) {
   CardInput input;
   input.bgr = reader.word<bool>("input.color", kColours, false);
   input.range = reader.word<double>("input.range", kRanges, 1.0);
-  input.mean = reader.triple("input.mean", input.mean);
-  input.std = reader.triple("input.std", input.std, true);
+  input.mean = reader.numbers("input.mean", input.mean);
+  input.std = reader.numbers("input.std", input.std, true);
+  input.type = reader.word<InputType>("input.dtype", kInputTypes, InputType::kFloat32);
   input.resize = reader.word<ResizeRule>("input.resize", kResizeRules, std::nullopt);
   read_sizes(reader, input);
+  reader.also("input.interp", "input.interpolation");
   input.interpolation =
       reader.word<Interpolation>("input.interpolation", kInterpolations, Interpolation::kBicubic);
-  input.resize_in_float = reader.word<bool>("input.resize_on", kResizeOn, true);
-  const bool pads = reader.has("input.pad_value") || reader.has("input.pad_align");
-  if (pads && input.resize != ResizeRule::kFitPad) {
-    reader.problem("'input.pad_value' and 'input.pad_align' go with resize = \"fit-pad\" only");
+  input.align_corners = reader.flag("input.align_corners", false);
+  input.antialias = reader.flag("input.antialias", false);
+  if (input.interpolation == Interpolation::kArea && (input.align_corners || input.antialias)) {
+    reader.problem("'input.align_corners' and 'input.antialias' do not go with \"area\"");
   }
-  input.pad_value = reader.triple("input.pad_value", input.pad_value);
-  input.pad_center = reader.word<bool>("input.pad_align", kPadAlign, true);
+  if (input.align_corners && input.antialias) {
+    reader.problem("'input.align_corners' does not go with 'input.antialias'");
+  }
+  input.resize_in_float = reader.word<bool>("input.resize_on", kResizeOn, true);
+  read_padding(reader, input);
+  read_extra_inputs(reader, input);
+  read_limits(reader, input);
   return input;
 }
 
-OutputSelector read_selector(CardReader& reader) {
+// Nothing if the key is not there.
+std::optional<OutputSelector> read_selector(CardReader& reader, const std::string& key) {
   constexpr std::string_view kTuple = "tuple:";
   constexpr std::string_view kDict = "dict:";
-  const std::string text = reader.has("output.depth") ? reader.text("output.depth") : "tensor";
+  if (!reader.has(key)) return std::nullopt;
+  const std::string text = reader.text(key);
   OutputSelector selector;
-  if (text == "tensor") return selector;
+  if (text == "tensor" || text == "0") return selector;
   if (text.starts_with(kDict) && text.size() > kDict.size()) {
     selector.form = OutputSelector::Form::kDict;
     selector.key = text.substr(kDict.size());
@@ -365,7 +333,7 @@ OutputSelector read_selector(CardReader& reader) {
                                   [](unsigned char c) { return std::isdigit(c) != 0; });
   if (!digits) {
     reader.problem(
-        fmt::format("'output.depth' must be 'tensor', 'tuple:N' or 'dict:KEY', not '{}'", text));
+        fmt::format("'{}' must be 'tensor', 'tuple:N' or 'dict:KEY', not '{}'", key, text));
     return selector;
   }
   selector.form = OutputSelector::Form::kTuple;
@@ -373,22 +341,70 @@ OutputSelector read_selector(CardReader& reader) {
   return selector;
 }
 
+// Of points and a depth, affine points go first; of others the depth.
+void read_selectors(CardReader& reader, bool affine_points, CardOutput& output) {
+  const auto points = read_selector(reader, "output.points");
+  const auto depth = read_selector(reader, "output.depth");
+  output.depth = depth.value_or(OutputSelector{});
+  if (affine_points) {
+    output.points = points ? points : output.depth;
+  } else if (!depth) {
+    output.points = points;
+  }
+  output.scale = read_selector(reader, "output.scale");
+  output.mask = read_selector(reader, "output.mask");
+  output.sky = read_selector(reader, "output.sky");
+  output.confidence = read_selector(reader, "output.conf");
+  output.normal = read_selector(reader, "output.normal");
+}
+
 bool has_unit(DepthKind kind) {
   return kind == DepthKind::kDistance || kind == DepthKind::kPlanarDepth ||
          kind == DepthKind::kInverseDistance;
 }
 
-CardOutput read_output(CardReader& reader) {
-  CardOutput output;
-  output.depth = read_selector(reader);
-  const auto meaning = reader.word<KindMeaning>("output.kind", kKinds, std::nullopt);
-  output.kind = meaning.kind;
-  output.metric = reader.flag("output.metric", meaning.metric);
-  if (output.metric && !has_unit(output.kind)) {
-    reader.problem("'output.metric' cannot be true for a kind without a unit");
+// "z" and "radial" say along which line a depth is measured; the kind may say so already.
+DepthKind read_geometry(CardReader& reader, DepthKind kind) {
+  const auto geometry = reader.word<Geometry>("output.geometry", kGeometries, Geometry::kOfKind);
+  const bool radial = kind == DepthKind::kDistance || kind == DepthKind::kInverseDistance;
+  if (geometry == Geometry::kRadial && kind == DepthKind::kPlanarDepth) return DepthKind::kDistance;
+  if ((geometry == Geometry::kZ && radial) || (geometry == Geometry::kRadial && !radial)) {
+    reader.problem("'output.geometry' does not go with this 'output.kind'");
   }
-  // "inverse-metric" says already that the network gives a reciprocal.
-  output.invert = reader.flag("output.invert", false) != meaning.invert;
+  return kind;
+}
+
+void read_points(CardReader& reader, const KindMeaning& meaning, CardOutput& output) {
+  output.shift_solve = reader.flag("output.shift_solve", meaning.affine_points);
+  if (output.shift_solve && !output.points) {
+    reader.problem("'output.shift_solve' needs 'output.points' (and no 'output.depth')");
+  }
+  if (meaning.affine_points && !output.shift_solve) {
+    if (output.kind == DepthKind::kDistance) {
+      reader.problem("geometry = \"radial\" needs 'output.shift_solve'");
+    }
+    output.kind = DepthKind::kPlanarDepthAffine;
+    output.metric = false;
+  }
+}
+
+void read_canonical(CardReader& reader, const KindMeaning& meaning, CardOutput& output) {
+  CanonicalCamera camera;
+  camera.inverse = meaning.invert;
+  camera.by_width =
+      reader.word<bool>("output.canonical_basis", kCanonicalBases, /*fallback=*/meaning.invert);
+  constexpr double kPixels = 1000.0;
+  camera.focal = reader.number("output.canonical_focal", camera.by_width ? 1.0 : kPixels, true);
+  if (meaning.canonical) output.canonical = camera;
+  if (!meaning.canonical &&
+      (reader.has("output.canonical_basis") || reader.has("output.canonical_focal"))) {
+    reader.problem(
+        "'output.canonical_focal' and 'output.canonical_basis' go with kind "
+        "\"depth-canonical\" and \"inverse-canonical\" only");
+  }
+}
+
+void read_unit(CardReader& reader, CardOutput& output) {
   const double unit = reader.word<double>("output.unit", kUnits, 1.0);
   const double max_depth = reader.number("output.max_depth", 1.0, true);
   if (!output.metric && (reader.has("output.unit") || reader.has("output.max_depth"))) {
@@ -399,50 +415,59 @@ CardOutput read_output(CardReader& reader) {
     reader.problem("'output.max_depth' goes with depths and distances only");
   }
   output.multiplier = inverse ? 1.0 / unit : unit * max_depth;
+}
+
+CardOutput read_output(CardReader& reader) {
+  CardOutput output;
+  const auto meaning = reader.word<KindMeaning>("output.kind", kKinds, std::nullopt);
+  read_selectors(reader, meaning.affine_points, output);
+  output.kind = read_geometry(reader, meaning.kind);
+  // Affine points become metres by the network's own scale.
+  const bool usual = meaning.metric || (meaning.affine_points && output.scale.has_value());
+  output.metric = reader.flag("output.metric", usual);
+  if (output.metric && !has_unit(output.kind)) {
+    reader.problem("'output.metric' cannot be true for a kind without a unit");
+  }
+  // "inverse-metric" says already that the network gives a reciprocal.
+  output.invert = reader.flag("output.invert", false) != meaning.invert;
+  read_points(reader, meaning, output);
+  read_canonical(reader, meaning, output);
+  read_unit(reader, output);
   return output;
 }
 
-// By how much the rules with one side enlarge a picture.
-double scale_factor(const CardInput& input, cv::Size picture) {
-  const double horizontal = static_cast<double>(input.size) / picture.width;
-  const double vertical = static_cast<double>(input.size) / picture.height;
-  if (input.resize == ResizeRule::kUpperBound) return std::min(horizontal, vertical);
-  if (input.resize != ResizeRule::kMinimal) return std::max(horizontal, vertical);
-  return std::abs(1.0 - horizontal) < std::abs(1.0 - vertical) ? horizontal : vertical;
-}
-
-double rounded_to_multiple(double side, double bound, const CardInput& input) {
-  const double multiple = input.multiple;
-  double result = std::nearbyint(side / multiple) * multiple;  // half to even, as the originals do
-  if (input.resize == ResizeRule::kLowerBound && result < bound) {
-    result = std::ceil(side / multiple) * multiple;
+CardPost read_post(CardReader& reader, const CardOutput& output) {
+  CardPost post;
+  post.unpad = reader.flag("post.unpad", true);
+  post.resize = reader.word<std::optional<Interpolation>>("post.resize", kResizeBack,
+                                                          std::optional(post.resize));
+  if (reader.has("post.clamp")) {
+    post.clamp = reader.numbers<2>("post.clamp", {0.0, 1.0});
+    if ((*post.clamp)[0] >= (*post.clamp)[1]) {
+      reader.problem("'post.clamp' must be a lower and a higher number");
+    }
   }
-  if (input.resize == ResizeRule::kUpperBound && result > bound) {
-    result = std::floor(side / multiple) * multiple;
+  post.sky =
+      reader.word<SkyRule>("post.sky", kSkyRules, output.sky ? SkyRule::kFar : SkyRule::kKeep);
+  if (post.sky != SkyRule::kKeep && !output.sky) reader.problem("'post.sky' needs 'output.sky'");
+  if (reader.has("post.conf_min")) {
+    post.min_confidence = reader.number("post.conf_min", 0.0, false);
+    if (!output.confidence) reader.problem("'post.conf_min' needs 'output.conf'");
   }
-  const double shortest =
-      std::ceil(static_cast<double>(std::max(1, input.min_side)) / multiple) * multiple;
-  return std::min(std::max(result, shortest), 1e9);
+  post.flip_average = reader.flag("post.flip_average", false);
+  return post;
 }
 
 }  // namespace
 
 ModelCard parse_model_card(std::string_view toml, const std::string& name) {
-  toml::table table;
-  try {
-    table = toml::parse(toml, name);
-  } catch (const toml::parse_error& error) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("the model card '{}' is no TOML in line {}: {}", name,
-                            error.source().begin.line, error.description()))
-        .hint("docs/model-cards.md shows a card");
-  }
-  CardReader reader(table, name);
+  CardReader reader(toml, name);
   ModelCard card;
   card.model = read_model(reader);
   card.weights = read_weights(reader);
   card.input = read_input(reader);
   card.output = read_output(reader);
+  card.post = read_post(reader, card.output);
   reader.finish();
   return card;
 }
@@ -466,29 +491,6 @@ ModelCard read_model_card(const std::filesystem::path& path) {
         .hint("a card is a page of TOML");
   }
   return parse_model_card(text, path.string());
-}
-
-cv::Size network_size(const CardInput& input, cv::Size picture) {
-  if (input.resize == ResizeRule::kExact) return input.exact_size;
-  const double width = picture.width;
-  const double height = picture.height;
-  if (input.resize == ResizeRule::kFitPad) {
-    const double scale = std::min(input.exact_size.width / width, input.exact_size.height / height);
-    return {
-        std::clamp(static_cast<int>(std::nearbyint(width * scale)), 1, input.exact_size.width),
-        std::clamp(static_cast<int>(std::nearbyint(height * scale)), 1, input.exact_size.height)};
-  }
-  const double size = input.size;
-  const double scale = scale_factor(input, picture);
-  return {static_cast<int>(rounded_to_multiple(width * scale, size, input)),
-          static_cast<int>(rounded_to_multiple(height * scale, size, input))};
-}
-
-int preferred_size_px(const CardInput& input) {
-  if (input.resize == ResizeRule::kExact || input.resize == ResizeRule::kFitPad) {
-    return std::min(input.exact_size.width, input.exact_size.height);
-  }
-  return network_size(input, {1024, 1024}).width;
 }
 
 }  // namespace vergence::predictors

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A network behind the DepthPredictor interface: card, preprocessing, workers.
+#include "core/angle.hpp"
 #include "core/error.hpp"
 #include "core/interrupt.hpp"
 #include "core/module.hpp"
@@ -8,6 +9,8 @@
 #include "predictors/model_card.hpp"
 #include "predictors/model_registry.hpp"
 #include "predictors/network.hpp"
+#include "predictors/network_size.hpp"
+#include "predictors/postprocessing.hpp"
 #include "predictors/predictor_factory.hpp"
 #include "predictors/preprocessing.hpp"
 #include "predictors/weight_file.hpp"
@@ -16,13 +19,27 @@
 #include <array>
 #include <atomic>
 #include <cctype>
+#include <cmath>
 #include <cstdlib>
+#include <mutex>
+#include <set>
 
 #include <fmt/format.h>
 #include <opencv2/core.hpp>
+#include <spdlog/spdlog.h>
 
 namespace vergence::predictors {
 namespace {
+
+// Where nothing is known about the camera, as in the rest of the program.
+constexpr Radians kAssumedFov = Radians::from_degrees(60.0);
+
+bool needs_focal_length(const ModelCard& card) {
+  const auto& extra = card.input.extra;
+  return card.output.canonical || std::any_of(extra.begin(), extra.end(), [](ExtraInput input) {
+           return input != ExtraInput::kNumTokens;
+         });
+}
 
 class NetworkPredictor : public DepthPredictor {
  public:
@@ -30,10 +47,11 @@ class NetworkPredictor : public DepthPredictor {
       : card_(std::move(card)),
         source_(std::move(source)),
         threads_(run.threads),
-        flip_(flip) {
+        flip_(flip || card_.post.flip_average) {
     source_.name = card_.model.id;
     source_.backend = card_.model.backend;
-    source_.output = card_.output.depth;
+    source_.outputs = named_outputs(card_.output);
+    source_.input_type = card_.input.type;
     source_.device = run.device;
     info_ = {.name = card_.model.id,
              .licence = card_.model.license,
@@ -85,24 +103,62 @@ class NetworkPredictor : public DepthPredictor {
   }
 
   [[nodiscard]] AnyDepth map_of(const PredictorInput& picture, int threads) {
-    const Placement placement = placement_of(card_.input, picture);
-    cv::Mat map = raw_map(picture.rgb, placement, threads);
+    const SeenPicture seen = {.size = picture.rgb.size(),
+                              .focal_px = focal_of(picture),
+                              .placement = placement_of(card_.input, picture)};
+    Prediction prediction = predicted(picture.rgb, seen, threads);
     if (flip_) {
       cv::Mat mirrored;
       cv::flip(picture.rgb, mirrored, 1);
-      cv::Mat other = raw_map(mirrored, placement, threads);
-      cv::flip(other, other, 1);
-      map = 0.5 * (map + other);
+      prediction = averaged(prediction, predicted(mirrored, seen, threads));
     }
-    return depth_of(card_.output, map);
+    return depth_of(card_, prediction, seen);
   }
 
-  // What the network says about the picture, without padding.
-  [[nodiscard]] cv::Mat raw_map(const cv::Mat& rgb, const Placement& placement, int threads) {
+  [[nodiscard]] double focal_of(const PredictorInput& picture) {
+    if (picture.focal_px > 0.0 || !needs_focal_length(card_)) return picture.focal_px;
+    std::call_once(focal_warning_, [&] {
+      spdlog::warn(
+          "the network '{}' needs the focal length, which is not known for '{}': a field of view "
+          "of {:.0f} degrees is assumed",
+          card_.model.id, picture.name, kAssumedFov.degrees());
+    });
+    return picture.rgb.cols / (2.0 * std::tan(kAssumedFov.value() / 2.0));
+  }
+
+  [[nodiscard]] Prediction predicted(const cv::Mat& rgb, const SeenPicture& seen, int threads) {
+    const Placement& placement = seen.placement;
     const std::array<int, 4> shape = {1, 3, placement.input.height, placement.input.width};
     cv::Mat batch(static_cast<int>(shape.size()), shape.data(), CV_32F);
     write_planes(card_.input, rgb, placement, batch.ptr<float>());
-    return without_padding(network_->run(batch, threads).front(), placement).clone();
+    const auto arguments = extra_arguments(card_.input, placement, seen.focal_px);
+    try {
+      return prediction_of(card_, network_->evaluate(batch, arguments, threads), seen);
+    } catch (const Error&) {
+      throw_if_traced_at_one_size(placement.input, threads);
+      throw;
+    }
+  }
+
+  // A traced file often works at the one size at which it was traced; only a run on zeros of
+  // another size tells, and only where something failed is it worth its time.
+  void throw_if_traced_at_one_size(cv::Size failed, int threads) {
+    if (card_.model.backend != "torchscript" || has_fixed_size(card_.input)) return;
+    const int side = preferred_size_px(card_.input);
+    if (failed == cv::Size(side, side)) return;
+    const std::array<int, 4> shape = {1, 3, side, side};
+    const cv::Mat zeros = cv::Mat::zeros(static_cast<int>(shape.size()), shape.data(), CV_32F);
+    const cv::Mat black = cv::Mat::zeros(side, side, CV_8UC3);
+    try {
+      const Placement placement = placement_of(card_.input, {.name = "", .rgb = black});
+      (void)network_->evaluate(zeros, extra_arguments(card_.input, placement, side), threads);
+    } catch (const Error&) {
+      return;  // it fails at any size
+    }
+    throw Error(fmt::format("the network '{}' works on {}x{} pixels but not on {}x{}: its file was "
+                            "traced at one size",
+                            card_.model.id, side, side, failed.width, failed.height))
+        .hint(fmt::format("write fixed_shape = [{}, {}] under [limits] in its card", side, side));
   }
 
   ModelCard card_;
@@ -111,6 +167,7 @@ class NetworkPredictor : public DepthPredictor {
   bool flip_;
   PredictorInfo info_;
   std::unique_ptr<Network> network_;
+  std::once_flag focal_warning_;
 };
 
 void check(const RunOptions& run) {
@@ -136,7 +193,7 @@ void set_size(ModelCard& card, int size_px) {
   if (size_px == 0) return;
   constexpr int kSmallest = 64;
   constexpr int kLargest = 4096;
-  if (card.input.size == 0) {
+  if (has_fixed_size(card.input)) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("the network '{}' takes {}x{} pixels only", card.model.id,
                             card.input.exact_size.width, card.input.exact_size.height))
@@ -146,9 +203,10 @@ void set_size(ModelCard& card, int size_px) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("the size of '{}' must be from {} to {} pixels, not {}", card.model.id,
                             kSmallest, kLargest, size_px))
-        .hint(fmt::format("{} is what the network was made for", card.input.size));
+        .hint(fmt::format("{} is what the network was made for", preferred_size_px(card.input)));
   }
   card.input.size = size_px;
+  card.input.min_pixels = card.input.max_pixels = static_cast<double>(size_px) * size_px;
 }
 
 Error missing_weights(const ModelCard& card) {
@@ -186,6 +244,17 @@ std::filesystem::path checked_weights(const ModelCard& card, const std::filesyst
   return *found;
 }
 
+// Once for each network in a program's life.
+void warn_if_not_commercial(const CardModel& model) {
+  static std::mutex mutex;
+  static std::set<std::string> told;
+  if (model.commercial) return;
+  const std::scoped_lock lock(mutex);
+  if (!told.insert(model.id).second) return;
+  spdlog::warn("the weights of '{}' are not free for commercial use: {}{}", model.id, model.license,
+               model.license_note.empty() ? "" : "; " + model.license_note);
+}
+
 }  // namespace
 
 std::optional<Precision> precision_from_string(std::string_view word) {
@@ -205,6 +274,7 @@ std::unique_ptr<DepthPredictor> make_network(const NetworkOptions& options, cons
       options.weights.empty() ? embedded_weights(card.model.id) : std::span<const std::byte>{};
   if (source.embedded.empty()) source.file = checked_weights(card, options.weights);
   source.precision = run.precision;
+  warn_if_not_commercial(card.model);
   return std::make_unique<NetworkPredictor>(std::move(card), std::move(source), run, options.flip);
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "predictors/preprocessing.hpp"
 
+#include "core/angle.hpp"
 #include "core/error.hpp"
+#include "predictors/network_size.hpp"
+#include "predictors/resampling.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <fmt/format.h>
 #include <opencv2/imgproc.hpp>
@@ -31,27 +33,93 @@ int interpolation_flag(Interpolation interpolation, cv::Size from, cv::Size to) 
 // CV_8UC3, or CV_32FC3 still in 0-255, of the size asked for.
 cv::Mat resized(const CardInput& input, const cv::Mat& rgb, cv::Size size) {
   if (rgb.size() == size) return rgb;
+  const bool own = input.align_corners || input.antialias;
   cv::Mat source = rgb;
-  if (input.resize_in_float) rgb.convertTo(source, CV_32FC3);
+  if (input.resize_in_float || own) rgb.convertTo(source, CV_32FC3);
   cv::Mat result;
+  if (own) {
+    result = resampled(source, cv::Rect2d(0.0, 0.0, source.cols, source.rows), size,
+                       {.interpolation = input.interpolation,
+                        .align_corners = input.align_corners,
+                        .antialias = input.antialias});
+    if (!input.resize_in_float) result.convertTo(result, CV_8UC3);
+    return result;
+  }
   cv::resize(source, result, size, 0.0, 0.0,
              interpolation_flag(input.interpolation, rgb.size(), size));
   return result;
 }
 
-bool only_above_zero(DepthKind kind) {
-  return kind == DepthKind::kDistance || kind == DepthKind::kPlanarDepth;
+cv::Size border_of(const CardInput& input, cv::Size picture) {
+  const auto border = [&](int side) {
+    return static_cast<int>(input.border_factor * std::sqrt(side / 2.0));
+  };
+  return {border(picture.width), border(picture.height)};
+}
+
+void check(const PredictorInput& picture) {
+  if (!picture.rgb.empty() && picture.rgb.type() == CV_8UC3) return;
+  throw Error(fmt::format("the picture '{}' cannot be given to a network: it is {}", picture.name,
+                          picture.rgb.empty() ? "empty" : "not 8-bit RGB"))
+      .hint("convert it to 8-bit RGB first");
+}
+
+// Where a picture of size `inside` stands in the network's input.
+cv::Point corner_of(const CardInput& input, cv::Size inside) {
+  if (input.resize != ResizeRule::kFitPad || !input.pad_center) return {0, 0};
+  return {(input.exact_size.width - inside.width) / 2,
+          (input.exact_size.height - inside.height) / 2};
+}
+
+// The frame around a plane's filled part.
+void pad(const CardInput& input, const Placement& placement, double constant, cv::Mat& plane) {
+  const cv::Rect& filled = placement.filled;
+  if (filled.size() == placement.input) return;
+  const bool reflect = input.pad_mode == PadMode::kReflect;
+  const cv::Mat inside = plane(filled).clone();
+  cv::copyMakeBorder(inside, plane, filled.y, plane.rows - filled.br().y, filled.x,
+                     plane.cols - filled.br().x,
+                     reflect ? cv::BORDER_REFLECT_101 : cv::BORDER_CONSTANT, cv::Scalar(constant));
+}
+
+NetworkArgument argument_of(ExtraInput extra, const CardInput& input, const Placement& placement,
+                            double focal_px) {
+  const double focal_x = focal_px * placement.scale_x;
+  switch (extra) {
+    case ExtraInput::kFocalPx:
+      return {.shape = {1}, .values = {focal_x}};
+    case ExtraInput::kFovX:
+      return {
+          .shape = {1},
+          .values = {Radians(2.0 * std::atan(placement.input.width / (2.0 * focal_x))).degrees()}};
+    case ExtraInput::kK3x3:
+    case ExtraInput::kK1x3x3:
+      break;
+    case ExtraInput::kNumTokens: {
+      const int patches =
+          (placement.input.width / input.multiple) * (placement.input.height / input.multiple);
+      return {.shape = {1},
+              .values = {static_cast<double>(input.num_tokens > 0 ? input.num_tokens : patches)},
+              .integer = true};
+    }
+  }
+  const double focal_y = focal_px * placement.scale_y;
+  const cv::Rect2d& picture = placement.picture;
+  NetworkArgument camera = {.shape = {3, 3},
+                            .values = {focal_x, 0.0, picture.x + picture.width / 2.0,   //
+                                       0.0, focal_y, picture.y + picture.height / 2.0,  //
+                                       0.0, 0.0, 1.0}};
+  if (extra == ExtraInput::kK1x3x3) camera.shape.insert(camera.shape.begin(), 1);
+  return camera;
 }
 
 }  // namespace
 
 Placement placement_of(const CardInput& input, const PredictorInput& picture) {
-  if (picture.rgb.empty() || picture.rgb.type() != CV_8UC3) {
-    throw Error(fmt::format("the picture '{}' cannot be given to a network: it is {}", picture.name,
-                            picture.rgb.empty() ? "empty" : "not 8-bit RGB"))
-        .hint("convert it to 8-bit RGB first");
-  }
-  const cv::Size inside = network_size(input, picture.rgb.size());
+  check(picture);
+  const cv::Size border = border_of(input, picture.rgb.size());
+  const cv::Size bordered = picture.rgb.size() + border * 2;
+  const cv::Size inside = network_size(input, bordered);
   if (static_cast<double>(inside.width) * inside.height > kMostPixels) {
     throw Error(fmt::format("the picture '{}' of {}x{} pixels is too elongated for the network, "
                             "which would see {}x{}",
@@ -59,17 +127,35 @@ Placement placement_of(const CardInput& input, const PredictorInput& picture) {
                             inside.height))
         .hint("crop it");
   }
-  if (input.resize != ResizeRule::kFitPad) return {inside, cv::Rect({0, 0}, inside)};
-  const cv::Point corner = input.pad_center
-                               ? cv::Point((input.exact_size.width - inside.width) / 2,
-                                           (input.exact_size.height - inside.height) / 2)
-                               : cv::Point(0, 0);
-  return {input.exact_size, cv::Rect(corner, inside)};
+  Placement placement;
+  placement.input = has_fixed_size(input) ? input.exact_size : inside;
+  placement.filled = cv::Rect(corner_of(input, inside), inside);
+  placement.border = border;
+  const double pixel_x = static_cast<double>(inside.width) / bordered.width;
+  const double pixel_y = static_cast<double>(inside.height) / bordered.height;
+  placement.picture = cv::Rect2d(placement.filled.x + border.width * pixel_x,
+                                 placement.filled.y + border.height * pixel_y,
+                                 picture.rgb.cols * pixel_x, picture.rgb.rows * pixel_y);
+  placement.scale_x = pixel_x;
+  placement.scale_y = pixel_y;
+  if (input.resize == ResizeRule::kFitPad) {
+    // One scale for both sides, which rounding to whole pixels has not touched.
+    const double scale = std::min(static_cast<double>(input.exact_size.width) / bordered.width,
+                                  static_cast<double>(input.exact_size.height) / bordered.height);
+    placement.scale_x = scale;
+    placement.scale_y = scale;
+  }
+  return placement;
 }
 
 void write_planes(const CardInput& input, const cv::Mat& rgb, const Placement& placement,
                   float* planes) {
-  const cv::Mat pixels = resized(input, rgb, placement.picture.size());
+  cv::Mat bordered = rgb;
+  const auto& [columns, rows] = placement.border;
+  if (columns > 0 || rows > 0) {
+    cv::copyMakeBorder(rgb, bordered, rows, rows, columns, columns, cv::BORDER_REFLECT_101);
+  }
+  const cv::Mat pixels = resized(input, bordered, placement.filled.size());
   const std::size_t area = static_cast<std::size_t>(placement.input.width) *
                            static_cast<std::size_t>(placement.input.height);
   for (int channel = 0; channel < 3; ++channel) {
@@ -77,41 +163,22 @@ void write_planes(const CardInput& input, const cv::Mat& rgb, const Placement& p
     cv::Mat plane(placement.input, CV_32FC1, planes + c * area);
     const double scale = 1.0 / input.std[c];
     const double offset = -input.mean[c] / input.std[c];
-    if (placement.picture.size() != placement.input) {
-      plane.setTo(input.pad_value[c] * scale + offset);
-    }
     cv::Mat values;
     cv::extractChannel(pixels, values, input.bgr ? 2 - channel : channel);
-    cv::Mat target = plane(placement.picture);
+    cv::Mat target = plane(placement.filled);
     values.convertTo(target, CV_32F, input.range / 255.0 * scale, offset);
+    pad(input, placement, input.pad_value[c] * scale + offset, plane);
   }
 }
 
-cv::Mat without_padding(const cv::Mat& map, const Placement& placement) {
-  if (placement.picture.size() == placement.input) return map;
-  const double scale_x = static_cast<double>(map.cols) / placement.input.width;
-  const double scale_y = static_cast<double>(map.rows) / placement.input.height;
-  const auto& [x, y, width, height] = placement.picture;
-  const int left = std::min(cvRound(x * scale_x), map.cols - 1);
-  const int top = std::min(cvRound(y * scale_y), map.rows - 1);
-  const int right = std::max(cvRound((x + width) * scale_x), left + 1);
-  const int bottom = std::max(cvRound((y + height) * scale_y), top + 1);
-  return map(cv::Range(top, bottom), cv::Range(left, right));
-}
-
-AnyDepth depth_of(const CardOutput& output, const cv::Mat& map) {
-  cv::Mat values = map.clone();
-  const bool above_zero = only_above_zero(output.kind) || output.invert;
-  const auto factor = static_cast<float>(output.multiplier);
-  constexpr float kInvalid = std::numeric_limits<float>::quiet_NaN();
-  for (int y = 0; y < values.rows; ++y) {
-    float* row = values.ptr<float>(y);
-    std::transform(row, row + values.cols, row, [&](float value) {
-      if (!std::isfinite(value) || (above_zero && value <= 0.0F)) return kInvalid;
-      return (output.invert ? 1.0F / value : value) * factor;
-    });
+std::vector<NetworkArgument> extra_arguments(const CardInput& input, const Placement& placement,
+                                             double focal_px) {
+  std::vector<NetworkArgument> arguments;
+  arguments.reserve(input.extra.size());
+  for (const ExtraInput extra : input.extra) {
+    arguments.push_back(argument_of(extra, input, placement, focal_px));
   }
-  return make_depth(output.kind, values);
+  return arguments;
 }
 
 }  // namespace vergence::predictors

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// From pictures to a network's numbers and from its maps to depth, as a card says.
+// From pictures to a network's numbers, as a card says, and where the picture lies in them.
 #pragma once
 
-#include "core/depth.hpp"
 #include "core/predictor.hpp"
 #include "predictors/model_card.hpp"
+#include "predictors/network.hpp"
+
+#include <vector>
 
 #include <opencv2/core.hpp>
 
@@ -12,8 +14,12 @@ namespace vergence::predictors {
 
 // Where the picture lies inside the network's input; the rest is padding.
 struct Placement {
-  cv::Size input;    // the network's input
-  cv::Rect picture;  // all of it but for kFitPad
+  cv::Size input;        // the network's input
+  cv::Rect filled;       // all of it but for kFitPad: the picture with its mirrored border
+  cv::Size border;       // mirrored pixels before and after each side, in pixels of the picture
+  cv::Rect2d picture;    // the picture alone, in pixels of the input
+  double scale_x = 1.0;  // pixels of the input per pixel of the picture
+  double scale_y = 1.0;
 };
 
 // Throws Error naming the picture if it is no CV_8UC3, empty, or so elongated that the input would
@@ -24,11 +30,9 @@ struct Placement {
 void write_planes(const CardInput& input, const cv::Mat& rgb, const Placement& placement,
                   float* planes);
 
-// The part of an output map (of any size) that the placement's picture became; shares its values.
-[[nodiscard]] cv::Mat without_padding(const cv::Mat& map, const Placement& placement);
-
-// A network's output map as the card's kind; values that cannot be (not finite; a distance or depth
-// not above 0) become NaN.
-[[nodiscard]] AnyDepth depth_of(const CardOutput& output, const cv::Mat& map);
+// The card's further inputs for a picture of this focal length (in its own pixels, > 0).
+[[nodiscard]] std::vector<NetworkArgument> extra_arguments(const CardInput& input,
+                                                           const Placement& placement,
+                                                           double focal_px);
 
 }  // namespace vergence::predictors

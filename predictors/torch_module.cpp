@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstring>
+#include <type_traits>
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
@@ -24,6 +25,31 @@ class LoadedNetwork : public Network {
         device_(std::move(device)) {}
 
   [[nodiscard]] std::vector<cv::Mat> run(const cv::Mat& batch, int threads) override {
+    return guarded(batch, threads, [&](const at::Tensor& input) {
+      return maps_of(on_cpu(network_->forward(input)), input.sizes());
+    });
+  }
+
+  [[nodiscard]] std::vector<NetworkValue> evaluate(const cv::Mat& batch,
+                                                   std::span<const NetworkArgument> arguments,
+                                                   int threads) override {
+    return guarded(batch, threads, [&](const at::Tensor& input) {
+      std::vector<NetworkValue> values;
+      for (const at::Tensor& output : network_->evaluate(input, arguments)) {
+        const at::Tensor value = on_cpu(output);
+        const float* first = value.data_ptr<float>();
+        values.push_back({.shape = value.sizes().vec(), .values = {first, first + value.numel()}});
+      }
+      return values;
+    });
+  }
+
+ private:
+  // Calls `compute` with the batch on the network's device, and turns LibTorch's exceptions to
+  // ours.
+  template <class Compute>
+  std::invoke_result_t<Compute, const at::Tensor&> guarded(const cv::Mat& batch, int threads,
+                                                           const Compute& compute) {
     set_torch_threads(threads);
     try {
       const c10::InferenceMode inference;
@@ -31,8 +57,7 @@ class LoadedNetwork : public Network {
                                                  batch.size[3]};
       // from_blob takes void* only; the tensor is read, never written.
       const at::Tensor input = at::from_blob(const_cast<float*>(batch.ptr<float>()), shape);
-      const at::Tensor output = network_->forward(input.to(at::Device(device_)));
-      return maps_of(output.to(at::kCPU, at::kFloat).contiguous(), shape);
+      return compute(input.to(at::Device(device_)));
     } catch (const Error&) {
       throw;
     } catch (...) {
@@ -42,17 +67,21 @@ class LoadedNetwork : public Network {
     }
   }
 
- private:
+  [[nodiscard]] static at::Tensor on_cpu(const at::Tensor& value) {
+    return value.to(at::kCPU, at::kFloat).contiguous();
+  }
+
   // [N, h, w] or [N, 1, h, w] or, for one picture, [h, w] -> N maps.
   [[nodiscard]] std::vector<cv::Mat> maps_of(const at::Tensor& output,
-                                             const std::array<std::int64_t, 4>& input) const {
+                                             c10::IntArrayRef input) const {
     const std::int64_t rank = output.dim();
     const bool fits = (rank == 4 && output.size(0) == input[0] && output.size(1) == 1) ||
                       (rank == 3 && output.size(0) == input[0]) || (rank == 2 && input[0] == 1);
     if (!fits || output.numel() == 0) {
       throw Error(fmt::format("the network '{}' gives [{}] for [{}], which is no depth map per "
                               "picture",
-                              name_, fmt::join(output.sizes().vec(), ", "), fmt::join(input, ", ")))
+                              name_, fmt::join(output.sizes().vec(), ", "),
+                              fmt::join(input.vec(), ", ")))
           .hint("set 'output.depth' in its card to the value that is the depth");
     }
     const auto height = static_cast<int>(output.size(-2));
@@ -87,8 +116,19 @@ std::unique_ptr<TorchNetwork> open(const NetworkSource& source, const std::strin
 
 }  // namespace
 
+std::vector<at::Tensor> TorchNetwork::evaluate(const at::Tensor& batch,
+                                               std::span<const NetworkArgument> arguments) const {
+  if (!arguments.empty()) {
+    throw Error(ErrorCode::kUsage, "a native network takes no further inputs")
+        .hint("leave 'input.extra' out of its card");
+  }
+  return {forward(batch)};
+}
+
 std::unique_ptr<TorchNetwork> native_network(const std::string& family, Parameters& parameters) {
   if (family == "nano") return make_nano_network(parameters);
+  if (family == "tcmonodepth_small") return make_tcmonodepth_network(parameters);
+  if (family == "tiefenrausch") return make_tiefenrausch_network(parameters);
   if (auto network = make_depth_anything(family, parameters)) return network;
   if (auto network = make_midas(family, parameters)) return network;
   throw Error(ErrorCode::kUsage, fmt::format("there is no native network '{}'", family))

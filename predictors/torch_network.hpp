@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,11 @@ class TorchNetwork {
   // [N, 3, H, W] float on the network's device -> [N, h, w] or [N, 1, h, w]. Called under
   // inference mode, from several threads at once.
   [[nodiscard]] virtual at::Tensor forward(const at::Tensor& batch) const = 0;
+
+  // The same with further inputs and outputs, as NetworkSource::outputs names them; native networks
+  // have none.
+  [[nodiscard]] virtual std::vector<at::Tensor> evaluate(
+      const at::Tensor& batch, std::span<const NetworkArgument> arguments) const;
 };
 
 // Where and how exactly a network computes.
@@ -84,6 +90,8 @@ class Parameters {
                                                            Parameters& parameters);
 
 [[nodiscard]] std::unique_ptr<TorchNetwork> make_nano_network(Parameters& parameters);
+[[nodiscard]] std::unique_ptr<TorchNetwork> make_tcmonodepth_network(Parameters& parameters);
+[[nodiscard]] std::unique_ptr<TorchNetwork> make_tiefenrausch_network(Parameters& parameters);
 
 // The makers of whole families: nothing if `family` is not one of theirs.
 [[nodiscard]] std::unique_ptr<TorchNetwork> make_depth_anything(const std::string& family,

@@ -2,6 +2,7 @@
 #include "predictors/model_card.hpp"
 
 #include "core/error.hpp"
+#include "predictors/network_size.hpp"
 #include "tests/support/paths.hpp"
 
 #include <fstream>
@@ -100,6 +101,117 @@ max_depth = 80
   EXPECT_DOUBLE_EQ(card.output.multiplier, 0.08);
 }
 
+TEST(ModelCard, ReadsWhatFurtherNetworksNeed) {
+  const ModelCard card = parse_model_card(R"(
+[model]
+id = "net"
+family = "some"
+backend = "torchscript"
+file = "net.pt"
+sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+license = "CC-BY-NC-4.0"
+params = 24800000
+[input]
+dtype = "float16"
+resize = "pixel-budget"
+min_pixels = 200000
+max_pixels = 600000
+multiple = 14
+rounding = "up"
+interp = "bilinear"
+antialias = true
+pad_mode = "reflect"
+reflect_k = 2.5
+extra = ["focal_px", "fov_x_deg", "K3x3", "K1x3x3", "num_tokens"]
+num_tokens = 1800
+[output]
+depth = "0"
+points = "dict:points"
+conf = "tuple:1"
+mask = "dict:mask"
+normal = "dict:normal"
+scale = "dict:metric_scale"
+sky = "dict:sky"
+kind = "points-affine"
+shift_solve = true
+geometry = "radial"
+[post]
+unpad = false
+resize = "bicubic"
+clamp = [0, 300]
+sky = "nan"
+conf_min = 0.25
+flip_average = true
+[limits]
+tokens_max = 4000
+batch_max = 4
+)",
+                                          "card.toml");
+  EXPECT_EQ(card.model.family, "some");
+  EXPECT_EQ(card.model.parameters, 24800000);
+  EXPECT_FALSE(card.model.commercial);
+  EXPECT_THAT(card.weights.files, ::testing::ElementsAre("net.pt"));
+  EXPECT_EQ(card.weights.sha256.size(), 64U);
+  EXPECT_EQ(card.input.type, InputType::kFloat16);
+  EXPECT_EQ(card.input.resize, ResizeRule::kPixelBudget);
+  EXPECT_EQ(card.input.min_pixels, 200000.0);
+  EXPECT_EQ(card.input.max_pixels, 600000.0);
+  EXPECT_EQ(card.input.rounding, Rounding::kUp);
+  EXPECT_EQ(card.input.interpolation, Interpolation::kBilinear);
+  EXPECT_TRUE(card.input.antialias);
+  EXPECT_FALSE(card.input.align_corners);
+  EXPECT_EQ(card.input.pad_mode, PadMode::kReflect);
+  EXPECT_EQ(card.input.border_factor, 2.5);
+  EXPECT_THAT(card.input.extra,
+              ::testing::ElementsAre(ExtraInput::kFocalPx, ExtraInput::kFovX, ExtraInput::kK3x3,
+                                     ExtraInput::kK1x3x3, ExtraInput::kNumTokens));
+  EXPECT_EQ(card.input.num_tokens, 1800);
+  EXPECT_EQ(card.input.max_tokens, 4000);
+  ASSERT_TRUE(card.output.points && card.output.confidence && card.output.mask &&
+              card.output.normal && card.output.scale && card.output.sky);
+  EXPECT_EQ(card.output.points->key, "points");
+  EXPECT_EQ(card.output.confidence->index, 1);
+  EXPECT_EQ(card.output.kind, DepthKind::kDistance);
+  EXPECT_TRUE(card.output.metric);  // the network gives a scale
+  EXPECT_TRUE(card.output.shift_solve);
+  EXPECT_FALSE(card.post.unpad);
+  EXPECT_EQ(card.post.resize, Interpolation::kBicubic);
+  EXPECT_EQ(card.post.clamp, (std::array<double, 2>{0.0, 300.0}));
+  EXPECT_EQ(card.post.sky, SkyRule::kNan);
+  EXPECT_EQ(card.post.min_confidence, 0.25);
+  EXPECT_TRUE(card.post.flip_average);
+}
+
+TEST(ModelCard, KnowsWhatCanonicalCamerasUsuallyAre) {
+  const auto output = [](const std::string& lines) {
+    return parse_model_card(with("\"disparity\"", lines), "card.toml").output;
+  };
+  const CardOutput depth = output("\"depth-canonical\"");
+  ASSERT_TRUE(depth.canonical);
+  EXPECT_TRUE(depth.metric);
+  EXPECT_FALSE(depth.invert);
+  EXPECT_EQ(depth.canonical->focal, 1000.0);
+  EXPECT_FALSE(depth.canonical->by_width);
+  const CardOutput inverse = output("\"inverse-canonical\"");
+  ASSERT_TRUE(inverse.canonical);
+  EXPECT_TRUE(inverse.invert);
+  EXPECT_EQ(inverse.canonical->focal, 1.0);
+  EXPECT_TRUE(inverse.canonical->by_width);
+  EXPECT_EQ(output("\"depth-canonical\"\ncanonical_focal = 300").canonical->focal, 300.0);
+  EXPECT_FALSE(output("\"points-affine\"").metric);
+  EXPECT_EQ(output("\"points-affine\"\nshift_solve = false").kind, DepthKind::kPlanarDepthAffine);
+  EXPECT_EQ(output("\"depth-metric\"\ngeometry = \"radial\"").kind, DepthKind::kDistance);
+  EXPECT_EQ(output("\"depth-relative\"\ngeometry = \"radial\"").kind, DepthKind::kDistance);
+}
+
+TEST(ModelCard, TakesASizeFromTheShapeOfATracedFile) {
+  const CardInput input =
+      parse_model_card(std::string(kCard) + "[limits]\nfixed_shape = [384, 512]", "card.toml")
+          .input;
+  EXPECT_EQ(input.resize, ResizeRule::kExact);
+  EXPECT_EQ(input.exact_size, cv::Size(512, 384));
+}
+
 TEST(ModelCard, KnowsTheWordsForKinds) {
   const auto output = [](const std::string& kind) {
     return parse_model_card(with("\"disparity\"", "\"" + kind + "\""), "card.toml").output;
@@ -175,6 +287,39 @@ TEST(ModelCard, RefusesMeaninglessCombinations) {
               ::testing::HasSubstr("must be multiples"));
   EXPECT_THAT(error_of(with("[input]", "input = 3\n[other]")),
               ::testing::HasSubstr("'input.resize' is missing"));
+  const auto refused = [](const std::string& lines, const std::string& part) {
+    EXPECT_THAT(error_of(with("\"disparity\"", lines)), ::testing::HasSubstr(part)) << lines;
+  };
+  refused("\"disparity\"\ncanonical_focal = 1000", "'output.canonical_focal'");
+  refused("\"disparity\"\nshift_solve = true", "'output.shift_solve' needs 'output.points'");
+  refused("\"disparity\"\ngeometry = \"radial\"", "'output.geometry' does not go");
+  refused("\"distance\"\ngeometry = \"z\"", "'output.geometry' does not go");
+  refused("\"points-affine\"\ngeometry = \"radial\"\nshift_solve = false", "'output.shift_solve'");
+  refused("\"disparity\"\n[post]\nsky = \"far\"", "'post.sky' needs 'output.sky'");
+  refused("\"disparity\"\n[post]\nconf_min = 1", "'post.conf_min' needs 'output.conf'");
+  refused("\"disparity\"\n[post]\nclamp = [3, 3]", "'post.clamp' must be a lower");
+  refused("\"disparity\"\n[post]\nclamp = 3", "'post.clamp' must be two numbers");
+  refused("\"disparity\"\nconf = \"tuple:\"", "'output.conf' must be 'tensor'");
+  refused("\"disparity\"\n[limits]\nfixed_shape = [1.5, 2]", "whole pixels");
+  refused("\"disparity\"\n[limits]\nfixed_shape = [0, 2]", "'limits.fixed_shape[0]'");
+  const auto input_refused = [](const std::string& lines, const std::string& part) {
+    EXPECT_THAT(error_of(with("size = 256", "size = 256\n" + lines)), ::testing::HasSubstr(part))
+        << lines;
+  };
+  input_refused("extra = [\"focal\"]", "not 'focal'");
+  input_refused("align_corners = true\nantialias = true", "does not go with 'input.antialias'");
+  input_refused("interp = \"area\"\nantialias = true", "do not go with \"area\"");
+  input_refused("interp = \"area\"\ninterpolation = \"area\"", "are the same");
+  input_refused("pad_mode = \"constant\"", "fit-pad");
+  input_refused("reflect_k = 3", "'input.reflect_k' goes with");
+  input_refused("pad_mode = \"reflect\"\nreflect_k = 1e9", "from 0 to 100");
+  input_refused("max_pixels = 3", "'input.max_pixels' does not go");
+  EXPECT_THAT(error_of(with("\"lower-bound\"\nsize = 256", "\"pixel-budget\"")),
+              ::testing::HasSubstr("'input.max_pixels' is missing"));
+  EXPECT_THAT(
+      error_of(with("\"lower-bound\"\nsize = 256",
+                    "\"exact\"\nwidth = 64\nheight = 64\n[limits]\nfixed_shape = [64, 32]")),
+      ::testing::HasSubstr("is not 'input.height' and 'input.width'"));
   EXPECT_THAT(error_of("this is no toml"), ::testing::HasSubstr("no TOML in line 1"));
   EXPECT_THAT(error_of("model = 3"), ::testing::HasSubstr("'model' must be a table"));
 }
@@ -198,13 +343,15 @@ TEST(ModelCard, NamesTheFileThatItCannotRead) {
 
 TEST(ModelCard, EveryCardOfTheProjectIsValid) {
   int count = 0;
-  for (const auto& file :
-       std::filesystem::recursive_directory_iterator(test::source_dir() / "models")) {
-    if (file.path().extension() != ".toml") continue;
-    EXPECT_EQ(read_model_card(file.path()).model.id, file.path().stem());
-    ++count;
+  for (const char* folder : {"models", "docs/models", "tests/data/cards"}) {
+    for (const auto& file :
+         std::filesystem::recursive_directory_iterator(test::source_dir() / folder)) {
+      if (file.path().extension() != ".toml") continue;
+      EXPECT_EQ(read_model_card(file.path()).model.id, file.path().stem());
+      ++count;
+    }
   }
-  EXPECT_GE(count, 2);
+  EXPECT_GE(count, 9);
 }
 
 TEST(ModelCard, DamagedCardsAreRefusedNotObeyed) {
@@ -252,6 +399,50 @@ TEST(NetworkSize, FollowsTheRules) {
   input.resize = ResizeRule::kFitPad;
   EXPECT_EQ(network_size(input, {1000, 500}), cv::Size(320, 160));
   EXPECT_EQ(network_size(input, {1, 9000}), cv::Size(1, 192));
+  input.exact_size = {1064, 616};
+  input.rounding = Rounding::kDown;
+  EXPECT_EQ(network_size(input, {1242, 375}), cv::Size(1064, 321));  // 321.26
+  EXPECT_EQ(network_size(input, {640, 480}), cv::Size(821, 616));    // 821.33
+  EXPECT_EQ(network_size(input, {477, 622}), cv::Size(472, 616));    // 472.4; 616 exactly
+}
+
+TEST(NetworkSize, RoundsAsTheCardSays) {
+  CardInput input;
+  input.multiple = 32;
+  input.size = 384;
+  input.resize = ResizeRule::kUpperBound;
+  input.rounding = Rounding::kDown;
+  for (int height = 12; height <= 4000; ++height) {  // Tiefenrausch: int(w * 384 / h) // 32 * 32
+    const int width = 3 * height / 4;
+    EXPECT_EQ(network_size(input, {width, height}),
+              cv::Size(std::max(32, width * 384 / height / 32 * 32), 384));
+  }
+}
+
+TEST(NetworkSize, KeepsToBudgets) {
+  CardInput input;
+  input.resize = ResizeRule::kPixelBudget;
+  input.multiple = 14;
+  input.rounding = Rounding::kUp;
+  input.min_pixels = 200000;
+  input.max_pixels = 600000;
+  // UniDepth: factor sqrt(600000 / 2073600), int(1032.8) and int(580.9), up to multiples of 14.
+  EXPECT_EQ(network_size(input, {1920, 1080}), cv::Size(1036, 588));
+  EXPECT_EQ(network_size(input, {640, 480}), cv::Size(644, 490));
+  EXPECT_EQ(network_size(input, {100, 100}), cv::Size(448, 448));  // 447.2
+  input.rounding = Rounding::kNearest;
+  input.min_pixels = input.max_pixels = 1800.0 * 14 * 14;
+  EXPECT_EQ(network_size(input, {640, 480}), cv::Size(686, 518));
+  input.max_tokens = 1000;
+  const cv::Size fewer = network_size(input, {640, 480});
+  EXPECT_LE(fewer.width / 14 * (fewer.height / 14), 1000);
+  EXPECT_GE(fewer.width / 14 * (fewer.height / 14), 900);
+  EXPECT_EQ(fewer.width % 14 + fewer.height % 14, 0);
+  for (const cv::Size strip : {cv::Size(100000, 1), cv::Size(1, 100000)}) {
+    const cv::Size size = network_size(input, strip);
+    EXPECT_LE(size.width / 14 * (size.height / 14), 1000);
+    EXPECT_GE(std::min(size.width, size.height), 14);
+  }
 }
 
 // golden: the official rule is round(side * scale / 32) * 32, at least the bound.

@@ -5,8 +5,7 @@
 #include "tests/predictors/test_data.hpp"
 #include "tests/support/matchers.hpp"
 
-#include <cmath>
-#include <limits>
+#include <vector>
 
 namespace vergence::predictors {
 namespace {
@@ -53,41 +52,64 @@ TEST(WritePlanes, PadsAroundThePicture) {
     input.pad_center = center;
     const Placement placement = placement_of(input, test::as_input(picture));
     EXPECT_EQ(placement.input, cv::Size(8, 4));
-    EXPECT_EQ(placement.picture, cv::Rect(center ? 2 : 0, 0, 4, 4));
+    EXPECT_EQ(placement.filled, cv::Rect(center ? 2 : 0, 0, 4, 4));
+    EXPECT_EQ(placement.picture, cv::Rect2d(center ? 2 : 0, 0, 4, 4));
     std::vector<float> planes(96);
     write_planes(input, picture, placement, planes.data());
     for (int x = 0; x < 8; ++x) {
-      const bool inside = placement.picture.contains({x, 0});
+      const bool inside = placement.filled.contains({x, 0});
       EXPECT_FLOAT_EQ(planes[32 + static_cast<std::size_t>(x)], inside ? 100.0F : 2.0F) << x;
     }
   }
 }
 
-TEST(DepthOf, CutsThePaddingOffAtTheNetworksOwnScale) {
-  const Placement placement = {.input = {8, 4}, .picture = {2, 0, 4, 4}};
-  cv::Mat map(2, 4, CV_32FC1, cv::Scalar(-1.0));  // half the input's size
-  map(cv::Range::all(), cv::Range(1, 3)) = 5.0F;
-  const AnyDepth depth = depth_of({}, without_padding(map, placement));
-  EXPECT_TRUE(test::maps_near(values_of(depth), cv::Mat(2, 2, CV_32FC1, cv::Scalar(5.0)), {0, 0}));
+TEST(WritePlanes, MirrorsAroundThePictureBeforeResizing) {
+  CardInput input = exact(20, 10);
+  input.interpolation = Interpolation::kBilinear;
+  input.range = 255.0;
+  input.pad_mode = PadMode::kReflect;
+  input.border_factor = 3.0;
+  cv::Mat picture(8, 18, CV_8UC3);  // borders: int(3 sqrt(9)) = 9 and int(3 sqrt(4)) = 6
+  for (int x = 0; x < picture.cols; ++x) picture.col(x).setTo(cv::Scalar::all(10.0 * x));
+  const Placement placement = placement_of(input, test::as_input(picture));
+  EXPECT_EQ(placement.border, cv::Size(9, 6));
+  EXPECT_EQ(placement.filled, cv::Rect(0, 0, 20, 10));
+  EXPECT_NEAR(placement.picture.x, 9 * 20.0 / 36.0, 1e-12);
+  EXPECT_NEAR(placement.picture.width, 10.0, 1e-12);
+  EXPECT_NEAR(placement.picture.y, 6 * 10.0 / 20.0, 1e-12);
+  EXPECT_NEAR(placement.picture.height, 4.0, 1e-12);
+  std::vector<float> planes(600);
+  write_planes(input, picture, placement, planes.data());
+  // Column 9 of 20 covers columns 16.2 to 18 of 36, at centre 16.6: x = 7.6 of the picture.
+  EXPECT_NEAR(planes[9], 76.0F, 0.1);
+  // Column 0, at centre 0.4: 8.6 to the left of the first column, mirrored.
+  EXPECT_NEAR(planes[0], 86.0F, 0.1);
 }
 
-TEST(DepthOf, InvertsScalesAndMarksWhatCannotBe) {
-  const Placement placement = {.input = {4, 1}, .picture = {0, 0, 4, 1}};
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  const cv::Mat map = (cv::Mat_<float>(1, 4) << 0.5F, 0.0F, -2.0F, kInfinity);
-  CardOutput output;
-  output.kind = DepthKind::kPlanarDepth;
-  output.invert = true;
-  output.multiplier = 10.0;
-  const AnyDepth inverted = depth_of(output, without_padding(map, placement));
-  EXPECT_EQ(kind_of(inverted), DepthKind::kPlanarDepth);
-  const cv::Mat& values = values_of(inverted);
-  EXPECT_FLOAT_EQ(values.at<float>(0, 0), 20.0F);
-  for (int x = 1; x < 4; ++x) EXPECT_TRUE(std::isnan(values.at<float>(0, x))) << x;
+TEST(WritePlanes, MirrorsIntoTheFrameOfFitPad) {
+  CardInput input = exact(8, 4);
+  input.resize = ResizeRule::kFitPad;
+  input.range = 255.0;
+  input.pad_mode = PadMode::kReflect;
+  cv::Mat picture(4, 4, CV_8UC3);
+  for (int x = 0; x < picture.cols; ++x) picture.col(x).setTo(cv::Scalar::all(10.0 * x));
+  const Placement placement = placement_of(input, test::as_input(picture));
+  std::vector<float> planes(96);
+  write_planes(input, picture, placement, planes.data());
+  EXPECT_THAT(std::vector<float>(planes.begin(), planes.begin() + 8),
+              ::testing::ElementsAre(20, 10, 0, 10, 20, 30, 20, 10));
+}
 
-  const AnyDepth disparity = depth_of({}, without_padding(map, placement));
-  EXPECT_FLOAT_EQ(values_of(disparity).at<float>(0, 2), -2.0F);  // affine: below zero is fine
-  EXPECT_TRUE(std::isnan(values_of(disparity).at<float>(0, 3)));
+TEST(PlacementOf, KnowsTheScaleThatRoundingHasNotTouched) {
+  CardInput input = exact(1064, 616);
+  input.resize = ResizeRule::kFitPad;
+  input.rounding = Rounding::kDown;
+  // Metric3D on a KITTI picture: min(616 / 375, 1064 / 1242), sides cut to whole pixels.
+  const Placement placement =
+      placement_of(input, test::as_input(cv::Mat(375, 1242, CV_8UC3, cv::Scalar(0))));
+  EXPECT_EQ(placement.filled, cv::Rect(0, 147, 1064, 321));
+  EXPECT_DOUBLE_EQ(placement.scale_x, 1064.0 / 1242.0);
+  EXPECT_DOUBLE_EQ(placement.scale_y, 1064.0 / 1242.0);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/predictors/test_data.hpp"
 
+#include <cmath>
 #include <fstream>
 #include <regex>
 #include <sstream>
@@ -47,6 +48,18 @@ cv::Mat plane(const cv::Mat& planes, int index) {
   const auto offset = static_cast<std::size_t>(index) * static_cast<std::size_t>(height) *
                       static_cast<std::size_t>(width);
   return cv::Mat(height, width, CV_32F, const_cast<float*>(planes.ptr<float>()) + offset).clone();
+}
+
+double correlation(const cv::Mat& a, const cv::Mat& b, const cv::Mat& mask) {
+  const cv::Scalar mean_a = cv::mean(a, mask);
+  const cv::Scalar mean_b = cv::mean(b, mask);
+  cv::Mat off_a = a - mean_a;
+  cv::Mat off_b = b - mean_b;
+  if (!mask.empty()) {
+    off_a.setTo(0.0, mask == 0);
+    off_b.setTo(0.0, mask == 0);
+  }
+  return off_a.dot(off_b) / std::sqrt(off_a.dot(off_a) * off_b.dot(off_b));
 }
 
 cv::Mat synthetic_picture(cv::Size size, int seed) {

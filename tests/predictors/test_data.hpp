@@ -20,6 +20,9 @@ namespace vergence::test {
 // Plane `index` of a [N, C, H, W] matrix, or of a [1, N, H, W] one, as [H, W].
 [[nodiscard]] cv::Mat plane(const cv::Mat& planes, int index);
 
+// Pearson's, over the pixels where `mask` is not 0 (all of them if it is empty).
+[[nodiscard]] double correlation(const cv::Mat& a, const cv::Mat& b, const cv::Mat& mask = {});
+
 // Smooth colours with some noise, the same for the same seed.
 [[nodiscard]] cv::Mat synthetic_picture(cv::Size size, int seed = 1);
 
