@@ -66,7 +66,7 @@ double processor_milliseconds() {
 double peak_gigabytes() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1e6;  // kB
+  return 1024e-9 * static_cast<double>(usage.ru_maxrss);  // in KiB
 }
 
 void run(const std::array<std::string, 8>& arguments) {

@@ -43,12 +43,13 @@ class Contestant:
 
     def __init__(self, title, command, output):
         self.title, self.output = title, output
-        self.started = time.monotonic()
         self.times, self.processor, self.peak = [], [], None
+        started = time.monotonic()
         self.process = subprocess.Popen([str(word) for word in command], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.ready = self.line("ready")
-        self.first_map = None
+        self.line("ready")
+        self.opening = time.monotonic() - started
+        self.first = None
 
     def line(self, expected=""):
         line = self.process.stdout.readline().strip()
@@ -61,8 +62,7 @@ class Contestant:
         self.process.stdin.write("run\n")
         self.process.stdin.flush()
         wall, processor = (float(word) for word in self.line().split())
-        if self.first_map is None:
-            self.first_map = time.monotonic() - self.started
+        self.first = self.first or wall
         return wall, processor
 
     def measure(self):
@@ -81,7 +81,7 @@ class Contestant:
 
     def start_cost(self):
         """Seconds from the start of the process to its first map, a usual run taken off."""
-        return self.first_map - self.median() / 1e3
+        return self.opening + (self.first - self.median()) / 1e3
 
 
 def prepare(options, name, height, width):
