@@ -446,7 +446,7 @@ void write_zip(Sink& sink, const Checkpoint& checkpoint, const std::string& fold
   zip.add(folder + "/data.pkl", checkpoint.object());
   TensorBytes bytes;
   for (const auto& [key, index] : checkpoint.order()) {
-    zip.add(folder + "/data/" + key, checkpoint.data(bytes, index));
+    zip.add(std::string(folder).append("/data/").append(key), checkpoint.data(bytes, index));
   }
   zip.add(folder + "/version", "3\n");
   zip.finish();
@@ -500,12 +500,13 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
     end += count_of(tensor) * size_of(tensor.type);
     std::string shape;
     for (const std::int64_t side : tensor.shape) {
-      if (!shape.empty()) shape += ",";
+      if (!shape.empty()) shape += ',';
       shape += std::to_string(side);
     }
-    header += ",\"" + tensor.name + "\":{\"dtype\":\"" +
-              std::string(safetensors_type(tensor.type)) + "\",\"shape\":[" + shape +
-              "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]}";
+    header.append(",\"").append(tensor.name).append("\":{\"dtype\":\"");
+    header.append(safetensors_type(tensor.type)).append("\",\"shape\":[").append(shape);
+    header.append("],\"data_offsets\":[").append(std::to_string(begin)).append(",");
+    header.append(std::to_string(end)).append("]}");
   }
   header += "}";
   header.resize((header.size() + 7) / 8 * 8, ' ');

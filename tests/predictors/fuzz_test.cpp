@@ -84,6 +84,7 @@ std::vector<std::string> seeds_of(std::string_view target) {
   }
   std::sort(files.begin(), files.end());
   std::vector<std::string> seeds;
+  seeds.reserve(files.size());
   for (const auto& file : files) seeds.push_back(read_file(file));
   return seeds;
 }

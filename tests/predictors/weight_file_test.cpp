@@ -19,6 +19,7 @@ WeightFormat format_of(const std::string& file) {
 // A zip with files of these names.
 std::string zip_with(const std::vector<std::string>& names) {
   std::vector<test::ZippedFile> files;
+  files.reserve(names.size());
   for (const auto& name : names) files.push_back({.name = name, .content = "x"});
   return test::zip_of(files);
 }
