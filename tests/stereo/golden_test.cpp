@@ -2,6 +2,7 @@
 // Against samples of iw3's own non-learned warps (shared/golden/iw3_warp).
 #include "core/error.hpp"
 #include "media/picture.hpp"
+#include "stereo/anaglyph.hpp"
 #include "stereo/classic_warp.hpp"
 #include "stereo/nearness.hpp"
 #include "stereo/parallax.hpp"
@@ -9,6 +10,7 @@
 #include "tests/support/matchers.hpp"
 #include "tests/support/paths.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
@@ -148,6 +150,31 @@ TEST(Iw3Golden, EightBitsAreOffByOneLevelAtMost) {
   forward_warp(picture, parallax, Eye::kLeft, {}, view);
   view.convertTo(view, CV_32F, 1.0 / 255.0);
   EXPECT_LT(difference(view, golden_picture("forward_fill_d2_c0.5_both_L")), 1.0 / 255.0);
+}
+
+TEST(Iw3Golden, Anaglyphs) {
+  VERGENCE_REQUIRE_SHARED();
+  const cv::Mat left = golden_picture("forward_fill_d2_c0.5_both_L");
+  const cv::Mat right = golden_picture("forward_fill_d2_c0.5_both_R");
+  cv::Mat left8;
+  cv::Mat right8;
+  left.convertTo(left8, CV_8U, 255.0);
+  right.convertTo(right8, CV_8U, 255.0);
+  for (const std::string name :
+       {"color", "gray", "half-color", "wimmer", "wimmer2", "dubois", "dubois2"}) {
+    std::string word = name;
+    std::replace(word.begin(), word.end(), '-', '_');
+    const Anaglyph kind = anaglyph_from_string(word).value();
+    cv::Mat picture;
+    make_anaglyph(left, right, kind, picture);
+    EXPECT_LT(difference(picture, golden_picture("anaglyph_" + name)), 1e-4) << name;
+    if (word != "color" && word != "gray" && word != "half_color") continue;
+    // The others make more of the rounding of their input: Anaglyph.EveryKindIsTheSame...
+    make_anaglyph(left8, right8, kind, picture);
+    cv::Mat eight_bits;
+    golden_picture("anaglyph_" + name).convertTo(eight_bits, CV_8U, 255.0);
+    EXPECT_LE(difference(picture, eight_bits), 1.0) << name;
+  }
 }
 
 TEST(Iw3Golden, EdgeDilation) {

@@ -404,6 +404,7 @@ TEST(ScanlineWarp, KeepsItsMemoryFromFrameToFrame) {
    public:
     explicit Counter(cv::MatAllocator* real) : real_(real) {}
 
+    // NOLINTNEXTLINE(readability-function-size): the parameters of the base class
     cv::UMatData* allocate(int dims, const int* sizes, int type, void* data, std::size_t* step,
                            cv::AccessFlag flags, cv::UMatUsageFlags usage) const override {
       ++count;
