@@ -47,7 +47,8 @@ class Midas : public TorchNetwork {
         head_(parameters, member.fusion.features[0], member.head_aligns_corners) {}
 
   [[nodiscard]] Tensor forward(const Tensor& batch) const override {
-    return head_(pyramid_(encoder_->levels(batch.contiguous(at::MemoryFormat::ChannelsLast))));
+    return head_(
+        pyramid_.finest(encoder_->levels(batch.contiguous(at::MemoryFormat::ChannelsLast))));
   }
 
  private:

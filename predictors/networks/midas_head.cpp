@@ -22,8 +22,13 @@ DisparityHead::DisparityHead(Parameters& parameters, std::int64_t features, bool
             {.in = kHeadChannels, .out = 1, .kernel = 1, .padding = 0}) {}
 
 Tensor DisparityHead::operator()(const Tensor& fused) const {
-  const Tensor half = first_(fused);
-  const Tensor full = resize_bilinear(half, 2 * half.size(2), 2 * half.size(3), align_corners_);
+  const Tensor half = first_.of_resized(fused, 2 * fused.size(2), 2 * fused.size(3));
+  const std::int64_t height = 2 * half.size(2);
+  const std::int64_t width = 2 * half.size(3);
+  if (align_corners_) {
+    return second_.of_resized(half, height, width, Activation::kRelu, &last_).relu_();
+  }
+  const Tensor full = resize_bilinear(half, height, width, /*align_corners=*/false);
   return last_(second_(full, Activation::kRelu), Activation::kRelu);
 }
 

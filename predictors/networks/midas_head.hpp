@@ -20,13 +20,13 @@ class LevelEncoder {
   [[nodiscard]] virtual std::array<at::Tensor, 4> levels(const at::Tensor& picture) const = 0;
 };
 
-// The fused map -> disparity >= 0 at twice its size.
+// The fused map -> disparity >= 0 at four times its size.
 class DisparityHead {
  public:
-  // Takes scratch.output_conv.N; `align_corners` is how the map is enlarged between.
+  // Takes scratch.output_conv.N; `align_corners` is how the map is enlarged the second time.
   DisparityHead(Parameters& parameters, std::int64_t features, bool align_corners);
 
-  // fused [N, features, h, w] -> [N, 1, 2 h, 2 w].
+  // fused [N, features, h, w], as FusionPyramid::finest() gives it -> [N, 1, 4 h, 4 w].
   [[nodiscard]] at::Tensor operator()(const at::Tensor& fused) const;
 
  private:

@@ -27,11 +27,11 @@ Tensor standardised(const Tensor& weight) {
 
 HybridResNet::GroupNorm::GroupNorm(Parameters& parameters, const std::string& name,
                                    std::int64_t channels)
-    : weight(parameters.take(name + ".weight", {channels}).to(parameters.options().type)),
-      bias(parameters.take(name + ".bias", {channels}).to(parameters.options().type)) {}
+    : weight(parameters.take(name + ".weight", {channels})),
+      bias(parameters.take(name + ".bias", {channels})) {}
 
 Tensor HybridResNet::GroupNorm::operator()(const Tensor& x) const {
-  return at::group_norm(x, kGroups, weight, bias, kNormEpsilon);
+  return at::group_norm(x.to(at::kFloat), kGroups, weight, bias, kNormEpsilon);
 }
 
 HybridResNet::NormedConv::NormedConv(Parameters& parameters, const std::string& conv_name,

@@ -21,6 +21,7 @@ class HybridResNet {
   [[nodiscard]] std::array<at::Tensor, 3> operator()(const at::Tensor& picture) const;
 
  private:
+  // In float, also behind convolutions in a lower precision.
   struct GroupNorm {
     GroupNorm(Parameters& parameters, const std::string& name, std::int64_t channels);
     [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const;

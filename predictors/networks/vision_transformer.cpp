@@ -32,9 +32,8 @@ Tensor TransformerBlock::operator()(Tensor x, std::int64_t heads, const Tensor& 
 }
 
 Tensor tokens_of(const Tensor& patches, const Tensor& class_token) {
-  const Tensor tokens = patches.flatten(2).transpose(1, 2);
-  const Tensor first = class_token.expand({tokens.size(0), 1, tokens.size(2)});
-  return at::cat({first.to(tokens.scalar_type()), tokens}, 1);
+  const Tensor tokens = patches.flatten(2).transpose(1, 2).to(at::kFloat);
+  return at::cat({class_token.expand({tokens.size(0), 1, tokens.size(2)}), tokens}, 1);
 }
 
 VisionTransformer::VisionTransformer(Parameters& parameters, const std::string& prefix,

@@ -67,7 +67,8 @@ class VisionTransformer {
   mutable PerSize positions_;
 };
 
-// patches [N, C, rows, columns] behind the class token [1, 1, C] -> [N, 1 + rows * columns, C].
+// patches [N, C, rows, columns] behind the class token [1, 1, C] -> [N, 1 + rows * columns, C], as
+// floats whatever the patches are.
 [[nodiscard]] at::Tensor tokens_of(const at::Tensor& patches, const at::Tensor& class_token);
 
 }  // namespace vergence::predictors
