@@ -27,8 +27,7 @@ constexpr int kFewestPoints = 50;  // of kGrid^2, for a view to be fitted
 constexpr int kRounds = 8;
 constexpr double kCauchy = 2.385;
 constexpr double kMadToSigma = 1.4826;
-constexpr int kEdgeSide = 256;     // of the maps in which edges are compared
-constexpr double kEdgeAround = 5;  // pixels of these
+constexpr int kEdgeSide = 256;  // of the maps in which edges are compared
 constexpr int kHeldOutDirections = 6000;
 constexpr std::array<double, 5> kStrengths = {1.0, 0.5, 0.25, 0.125, 0.0};
 
@@ -186,34 +185,13 @@ ViewFit follow(const PreparedView& view, FitDomain domain, const LocalReference&
   return fit;
 }
 
-cv::Mat slope(const cv::Mat& map) {
-  cv::Mat across;
-  cv::Mat down;
-  cv::Sobel(map, across, CV_32F, 1, 0, 3, 0.125);
-  cv::Sobel(map, down, CV_32F, 0, 1, 3, 0.125);
-  cv::Mat result;
-  cv::magnitude(across, down, result);
-  return result;
-}
-
-// How well the edges of a map coincide with those of the picture around each pixel: the correlation
-// of the two slopes, 0..1.
-cv::Mat edge_agreement(const BlendView& view, const cv::Mat& brightness) {
+// The picture's edges around each pixel of a view, compared with those of its map.
+cv::Mat edge_agreement_in(const BlendView& view, const cv::Mat& brightness) {
   cv::Mat map;
   const int side = std::min({kEdgeSide, view.value.cols, view.value.rows});
   cv::resize(view.value, map, cv::Size(side, side), 0.0, 0.0, cv::INTER_AREA);
   const auto points = sphere_points(view.view, side, brightness.size());
-  const cv::Mat in_map = slope(map);
-  const cv::Mat in_picture = slope(look_up(brightness, points, cv::INTER_LINEAR));
-  const auto around = [](const cv::Mat& product) {
-    cv::Mat result;
-    cv::GaussianBlur(product, result, cv::Size(), kEdgeAround);
-    return result;
-  };
-  cv::Mat scale;
-  cv::sqrt(around(in_map.mul(in_map)).mul(around(in_picture.mul(in_picture))) + 1e-12, scale);
-  cv::Mat result;
-  cv::divide(around(in_map.mul(in_picture)), scale, result);
+  cv::Mat result = edge_agreement(map, look_up(brightness, points, cv::INTER_LINEAR));
   cv::resize(result, result, view.value.size(), 0.0, 0.0, cv::INTER_LINEAR);
   return result;
 }
@@ -228,7 +206,7 @@ void weigh(BlendView& view, const LocalReference& reference, const cv::Mat& brig
   cv::resize(weight, weight, view.value.size(), 0.0, 0.0, cv::INTER_LINEAR);
   view.confidence = cv::Mat(view.confidence.mul(weight));
   view.edge_weight =
-      brightness.empty() ? weight : cv::Mat(weight.mul(edge_agreement(view, brightness)));
+      brightness.empty() ? weight : cv::Mat(weight.mul(edge_agreement_in(view, brightness)));
 }
 
 // What one view says about one direction, as far as the mean of the views goes.
@@ -428,6 +406,31 @@ void measure_shares(const std::vector<Chorus>& choruses, const std::vector<doubl
 }
 
 }  // namespace
+
+cv::Mat edge_agreement(const cv::Mat& map, const cv::Mat& brightness) {
+  constexpr double kAroundPx = 5.0;
+  const auto slope = [](const cv::Mat& values) {
+    cv::Mat across;
+    cv::Mat down;
+    cv::Sobel(values, across, CV_32F, 1, 0, 3, 0.125);
+    cv::Sobel(values, down, CV_32F, 0, 1, 3, 0.125);
+    cv::Mat result;
+    cv::magnitude(across, down, result);
+    return result;
+  };
+  const auto around = [&](const cv::Mat& product) {
+    cv::Mat result;
+    cv::GaussianBlur(product, result, cv::Size(), kAroundPx);
+    return result;
+  };
+  const cv::Mat in_map = slope(map);
+  const cv::Mat in_picture = slope(brightness);
+  cv::Mat scale;
+  cv::sqrt(around(in_map.mul(in_map)).mul(around(in_picture.mul(in_picture))) + 1e-12, scale);
+  cv::Mat result;
+  cv::divide(around(in_map.mul(in_picture)), scale, result);
+  return result;
+}
 
 double inconsistency(const PreparedViews& network, const Observations& observations,
                      const GlobalFit& fit) {

@@ -18,6 +18,11 @@ namespace vergence::alignment {
 [[nodiscard]] double inconsistency(const PreparedViews& network, const Observations& observations,
                                    const GlobalFit& fit);
 
+// How well the edges of a map coincide with those of the picture around each pixel: the correlation
+// of their slopes, 0..1. Both CV_32FC1 of one size, best about 256 pixels wide; the brightness
+// under a square root.
+[[nodiscard]] cv::Mat edge_agreement(const cv::Mat& map, const cv::Mat& brightness);
+
 // The leading network's views, aligned and ready to be blended.
 struct Lead {
   std::size_t network = 0;  // which

@@ -30,7 +30,7 @@ void run_depth(const Work& work) {
     pipeline::check_writable(output);
     const auto depth =
         own ? pipeline::use_own_depth(*own, source, source_options, depth_options)
-            : pipeline::estimate_depth(source, *predictors.front(), depth_options, work.progress);
+            : pipeline::estimate_depth(source, predictors, depth_options, work.progress);
     work.progress.begin("writing", "files", 1);
     const auto paths =
         pipeline::write_depth_result(output, depth, input.filename().string(), output_options);

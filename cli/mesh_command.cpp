@@ -59,8 +59,7 @@ class MeshCommand {
     }
     // Made once, for the first picture that needs it.
     if (predictors_.empty()) predictors_ = pipeline::make_predictors(work_.config);
-    auto depth =
-        pipeline::estimate_depth(source, *predictors_.front(), depth_options_, work_.progress);
+    auto depth = pipeline::estimate_depth(source, predictors_, depth_options_, work_.progress);
     return {std::move(depth), source.rgb};
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/depth_job.hpp"
 
+#include "alignment/photo_depth.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/rotation.hpp"
@@ -61,6 +62,53 @@ cv::Mat read_mask(const std::filesystem::path& path) {
   return grey > 127;
 }
 
+using Networks = std::span<DepthPredictor* const>;
+
+media::DataTree::Array networks_of(const std::vector<alignment::NetworkReport>& networks) {
+  media::DataTree::Array result;
+  for (const auto& network : networks) {
+    media::DataTree::Table table{{"name", network.name},
+                                 {"leads", network.leads},
+                                 {"share", network.share},
+                                 {"strength", network.strength},
+                                 {"refused_views", std::int64_t{network.refused_views}}};
+    if (std::isfinite(network.inconsistency)) {
+      table.push_back({"inconsistency", network.inconsistency});
+    }
+    result.emplace_back(std::move(table));
+  }
+  return result;
+}
+
+std::string joined_names(Networks networks) {
+  std::string names;
+  for (const auto* network : networks) {
+    if (!names.empty()) names += " + ";
+    names += network->info().name;
+  }
+  return names;
+}
+
+// What came of each network, and whether the leading one had to do alone.
+void log_networks(const std::vector<alignment::NetworkReport>& networks) {
+  if (networks.size() < 2) return;
+  bool joined = false;
+  for (const auto& network : networks) {
+    const std::string_view role = network.leads             ? ", leads"
+                                  : network.strength == 0.0 ? ", not used: it does not help here"
+                                                            : "";
+    spdlog::info("network '{}': {:.1f} % of the pixels{}", network.name, 100.0 * network.share,
+                 role);
+    joined = joined || (!network.leads && network.strength > 0.0);
+  }
+  if (!joined) {
+    const auto lead = std::find_if(networks.begin(), networks.end(),
+                                   [](const auto& network) { return network.leads; });
+    spdlog::warn("no other network improves on '{}': the depth is that of '{}' alone", lead->name,
+                 lead->name);
+  }
+}
+
 media::DataTree::Table report_of(const alignment::AlignmentReport& report) {
   media::DataTree::Array views;
   for (const auto& view : report.views) {
@@ -71,14 +119,22 @@ media::DataTree::Table report_of(const alignment::AlignmentReport& report) {
                                               {"residual_after", view.residual_after},
                                               {"share", view.share},
                                               {"refused", view.refused}});
+    if (report.networks.size() > 1) {
+      std::get<media::DataTree::Table>(views.back().value).push_back({"network", view.network});
+    }
   }
-  return {{"residual_before", report.residual_before},
-          {"residual_after", report.residual_after},
-          {"condition_number", report.condition_number},
-          {"weak_shift", report.weak_shift},
-          {"sky_share", report.sky_share},
-          {"covered_share", report.covered_share},
-          {"views", std::move(views)}};
+  media::DataTree::Table table{{"residual_before", report.residual_before},
+                               {"residual_after", report.residual_after},
+                               {"condition_number", report.condition_number},
+                               {"weak_shift", report.weak_shift},
+                               {"sky_share", report.sky_share},
+                               {"covered_share", report.covered_share}};
+  if (report.networks.size() > 1) {
+    table.push_back({"held_out_ratio", report.held_out_ratio});
+    table.push_back({"networks", networks_of(report.networks)});
+  }
+  table.push_back({"views", std::move(views)});
+  return table;
 }
 
 void log_report(const alignment::AlignmentReport& report) {
@@ -86,11 +142,17 @@ void log_report(const alignment::AlignmentReport& report) {
       "aligned {} views: median disagreement {:.2f} % before, {:.2f} % after; sky {:.1f} %",
       report.views.size(), 100.0 * report.residual_before, 100.0 * report.residual_after,
       100.0 * report.sky_share);
+  const bool several = report.networks.size() > 1;
   for (const auto& view : report.views) {
-    spdlog::debug("{}: scale {:.4g}, shift {:.4g}, disagreement {:.2f} %{}", view.name, view.scale,
+    const std::string name = several ? view.network + " " + view.name : view.name;
+    spdlog::debug("{}: scale {:.4g}, shift {:.4g}, disagreement {:.2f} %{}", name, view.scale,
                   view.shift, 100.0 * view.residual_after, view.refused ? ", not used" : "");
-    if (view.refused) spdlog::warn("'{}' contradicts its neighbours and is not used", view.name);
+    // With several networks, others see what this one got wrong.
+    if (view.refused && !several) {
+      spdlog::warn("'{}' contradicts its neighbours and is not used", view.name);
+    }
   }
+  log_networks(report.networks);
 }
 
 SphereWindow depth_window(const Source& source, int width_px) {
@@ -109,20 +171,31 @@ void fix_scale(alignment::PanoramaDepth& depth, const SphereWindow& window,
   if (options.factor != 1.0) alignment::rescale(depth, options.factor);
 }
 
-DepthResult estimate_panorama(const Source& source, DepthPredictor& predictor,
-                              const DepthOptions& options, Progress& progress) {
+// What one network says about the views that see something of the picture.
+void predict_views(const Source& source, DepthPredictor& network, const ViewOptions& options,
+                   Progress& progress, std::vector<alignment::ViewDepth>& depths) {
+  const auto& info = network.info();
+  const auto rendered =
+      render_views(source, choose_views(options, info.preferred_size_px), progress);
+  progress.begin("predicting", "views", static_cast<std::int64_t>(rendered.pictures.size()));
+  auto maps = network.predict(rendered.pictures, progress);
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    depths.push_back({.view = rendered.views[i],
+                      .depth = std::move(maps[i]),
+                      .valid = rendered.valid[i],
+                      .network = info.name,
+                      .in_metres = info.metric});
+  }
+}
+
+DepthResult estimate_panorama(const Source& source, Networks networks, const DepthOptions& options,
+                              Progress& progress) {
   auto fusion = options.panorama;
   if (!options.sky_mask.empty()) fusion.sky.mask = read_mask(options.sky_mask);
-  const auto& info = predictor.info();
-  const auto views = choose_views(options.views, info.preferred_size_px);
-  auto rendered = render_views(source, views, progress);
-  progress.begin("predicting", "views", static_cast<std::int64_t>(rendered.pictures.size()));
-  auto maps = predictor.predict(rendered.pictures, progress);
   std::vector<alignment::ViewDepth> depths;
-  for (std::size_t i = 0; i < maps.size(); ++i) {
-    depths.push_back({rendered.views[i], std::move(maps[i]), rendered.valid[i]});
+  for (auto* network : networks) {
+    predict_views(source, *network, options.views, progress, depths);
   }
-  rendered = {};
   const auto window = depth_window(source, options.width_px);
   auto fused = alignment::fuse_views(depths, window, source.rgb, fusion, progress);
   fix_scale(fused, window, options);
@@ -136,32 +209,70 @@ DepthResult estimate_panorama(const Source& source, DepthPredictor& predictor,
   result.metric = !fused.relative;
   result.panorama = true;
   result.window = window;
-  result.model = info.name;
+  result.model = joined_names(networks);
   result.report = {{"alignment", report_of(fused.report)}};
   return result;
 }
 
-DepthResult estimate_photo(const Source& source, DepthPredictor& predictor,
-                           const DepthOptions& options, Progress& progress) {
+// What all networks say about a flat photo; one alone is taken as it is.
+alignment::PhotoDepth predict_photo(const Source& source, Networks networks, Progress& progress) {
+  const double focal_px = source.rgb.cols / (2.0 * std::tan(source.fov_x.value() / 2.0));
+  const PredictorInput picture{source.path.stem().string(), source.rgb, focal_px};
+  std::vector<alignment::ViewDepth> maps;
+  progress.begin("predicting", "pictures", static_cast<std::int64_t>(networks.size()));
+  for (auto* network : networks) {
+    auto predicted = network->predict(std::span(&picture, 1), progress);
+    maps.push_back({.view = {.name = picture.name,
+                             .width = source.rgb.cols,
+                             .height = source.rgb.rows,
+                             .fov_x = source.fov_x,
+                             .fov_y = source.fov_y},
+                    .depth = std::move(predicted.at(0)),
+                    .valid = {},
+                    .network = network->info().name,
+                    .in_metres = network->info().metric});
+  }
+  if (maps.size() == 1) return {std::move(maps.front().depth), maps.front().in_metres, {}};
+  return alignment::fuse_photo(maps, source.rgb);
+}
+
+DepthResult estimate_photo(const Source& source, Networks networks, const DepthOptions& options,
+                           Progress& progress) {
   if (options.camera_height_m > 0.0) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("scale.camera_height_m needs a panorama, and '{}' is a flat photo",
                             source.path.string()))
         .hint("give scale.factor or scale.median_m");
   }
-  const double focal_px = source.rgb.cols / (2.0 * std::tan(source.fov_x.value() / 2.0));
-  const PredictorInput picture{source.path.stem().string(), source.rgb, focal_px};
-  progress.begin("predicting", "pictures", 1);
-  const auto maps = predictor.predict(std::span(&picture, 1), progress);
+  const auto photo = predict_photo(source, networks, progress);
   DepthResult result;
   result.fov_x = source.fov_x;
   result.fov_y = source.fov_y;
-  result.distance = distance_in_photo(maps.at(0), {source.fov_x, source.fov_y, source.rgb.size()});
-  result.metric = predictor.info().metric;
-  result.model = predictor.info().name;
+  result.distance = distance_in_photo(photo.depth, {source.fov_x, source.fov_y, source.rgb.size()});
+  result.metric = photo.in_metres;
+  result.model = joined_names(networks);
+  if (photo.networks.size() > 1) {
+    log_networks(photo.networks);
+    result.report = {{"networks", networks_of(photo.networks)}};
+  }
   if (!result.metric) set_median(result.distance, options.panorama.relative_median_m);
   if (options.factor != 1.0) result.distance.values() *= options.factor;
   return result;
+}
+
+DepthResult estimate(const Source& source, Networks networks, const DepthOptions& options,
+                     Progress& progress) {
+  std::vector<std::string> names;
+  for (const auto* network : networks) {
+    const auto& name = network->info().name;
+    if (std::find(names.begin(), names.end(), name) != names.end()) {
+      throw Error(ErrorCode::kUsage, fmt::format("network '{}' is named twice", name))
+          .hint("networks that work together must be different ones");
+    }
+    names.push_back(name);
+  }
+  return source.panorama ? estimate_panorama(source, networks, options, progress)
+                         : estimate_photo(source, networks, options, progress);
 }
 
 // Nearest neighbours: a mean across an edge would be a distance at which there is nothing.
@@ -306,10 +417,18 @@ std::vector<TangentView> choose_views(const ViewOptions& options, int preferred_
   return projection::covering_views(options.count, options.fov, size);
 }
 
+DepthResult estimate_depth(const Source& source,
+                           std::span<const std::unique_ptr<DepthPredictor>> networks,
+                           const DepthOptions& options, Progress& progress) {
+  std::vector<DepthPredictor*> pointers;
+  for (const auto& network : networks) pointers.push_back(network.get());
+  return estimate(source, pointers, options, progress);
+}
+
 DepthResult estimate_depth(const Source& source, DepthPredictor& predictor,
                            const DepthOptions& options, Progress& progress) {
-  return source.panorama ? estimate_panorama(source, predictor, options, progress)
-                         : estimate_photo(source, predictor, options, progress);
+  DepthPredictor* const only = &predictor;
+  return estimate(source, std::span(&only, 1), options, progress);
 }
 
 DepthResult use_own_depth(const OwnDepth& own, const Source& source,

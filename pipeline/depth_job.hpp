@@ -10,7 +10,9 @@
 #include "pipeline/source.hpp"
 
 #include <filesystem>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -74,7 +76,13 @@ void warn_of_other_shape(const std::filesystem::path& path, cv::Size size,
 [[nodiscard]] std::vector<projection::TangentView> choose_views(const ViewOptions& options,
                                                                 int preferred_size_px);
 
-// A network's depth. Throws Error naming the picture.
+// The depth that several networks give together (one is enough; none may be named twice). Throws
+// Error naming the picture.
+[[nodiscard]] DepthResult estimate_depth(const Source& source,
+                                         std::span<const std::unique_ptr<DepthPredictor>> networks,
+                                         const DepthOptions& options, Progress& progress);
+
+// The same for one network.
 [[nodiscard]] DepthResult estimate_depth(const Source& source, DepthPredictor& predictor,
                                          const DepthOptions& options, Progress& progress);
 
