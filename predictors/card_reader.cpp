@@ -12,6 +12,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+// toml++ 3.3 asserts some of what it reports as an error of the file right afterwards ("[!]").
+#define TOML_ASSERT(condition) static_cast<void>(0)
 #include <toml++/toml.h>
 
 namespace vergence::predictors {
