@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stereo/parallax.hpp"
 
+#include "core/parallel.hpp"
 #include "stereo/nearness.hpp"
 
 #include <algorithm>
 #include <cmath>
+
+#include <opencv2/imgproc.hpp>
 
 namespace vergence::stereo {
 namespace {
@@ -44,6 +47,28 @@ cv::Mat parallax_from_nearness(const cv::Mat& nearness, cv::Size picture,
     fade_borders(both ? options.divergence : 2.0F * options.divergence, parallax);
   }
   return parallax;
+}
+
+void sharpen_rims(double enlargement, cv::Mat& parallax_px) {
+  if (!(enlargement > 1.0)) return;
+  constexpr float kLeastSpan = 1.0F;
+  const int reach = std::max(1, static_cast<int>(std::lround(0.7 * enlargement)));
+  const cv::Mat around = cv::Mat::ones(2 * reach + 1, 2 * reach + 1, CV_8UC1);
+  cv::Mat nearest;
+  cv::Mat farthest;
+  cv::dilate(parallax_px, nearest, around);
+  cv::erode(parallax_px, farthest, around);
+  parallel_for(0, parallax_px.rows, [&](int first, int last) {
+    for (int y = first; y < last; ++y) {
+      const float* const high = nearest.ptr<float>(y);
+      const float* const low = farthest.ptr<float>(y);
+      float* const row = parallax_px.ptr<float>(y);
+      for (int x = 0; x < parallax_px.cols; ++x) {
+        const float end = row[x] - low[x] > high[x] - row[x] ? high[x] : low[x];
+        row[x] = high[x] - low[x] > kLeastSpan ? end : row[x];
+      }
+    }
+  });
 }
 
 cv::Mat parallax_out_of_screen(const cv::Mat& nearness, float parallax_px) {

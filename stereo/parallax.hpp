@@ -41,4 +41,12 @@ struct ParallaxOptions {
 // made, moved by the pair's whole disparity (CV_32FC1, x_left - x_right, pixels). NaN counts as 0.
 [[nodiscard]] cv::Mat parallax_from_disparity(const cv::Mat& disparity_px);
 
+// Turns the ramps that enlarging a depth map leaves at its edges back into steps: a pixel around
+// which the parallax spans more than a pixel takes the nearest or the farthest of it, whichever is
+// closer to its own. A ramp would be drawn as a stretched surface between near and far; after this
+// the warp sees where one ends. For ScanlineWarp; iw3 has no such step, so leave it out before
+// forward_warp where compatibility matters. `enlargement`: picture width / map width; up to 1 there
+// is nothing to do. The square around a pixel reaches 0.7 * enlargement to each side.
+void sharpen_rims(double enlargement, cv::Mat& parallax_px);
+
 }  // namespace vergence::stereo

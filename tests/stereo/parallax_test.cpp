@@ -51,6 +51,25 @@ TEST(Parallax, FadesAtThePreservedBorder) {
   EXPECT_FLOAT_EQ(parallax.at<float>(0, 100), 4.0F);
 }
 
+TEST(Parallax, SharpeningTurnsRampsIntoStepsAndLeavesSlopes) {
+  cv::Mat ramp(7, 60, CV_32FC1, cv::Scalar(2));
+  ramp.colRange(30, 60).setTo(8);
+  ramp.col(28).setTo(4);
+  ramp.col(29).setTo(6);
+  sharpen_rims(2.5, ramp);
+  for (int x = 0; x < 60; ++x) EXPECT_EQ(ramp.at<float>(3, x), x < 29 ? 2.0F : 8.0F) << x;
+  cv::Mat slope(7, 60, CV_32FC1);
+  for (int x = 0; x < 60; ++x) slope.col(x).setTo(0.2 * x);
+  const cv::Mat before = slope.clone();
+  sharpen_rims(2.5, slope);
+  EXPECT_EQ(cv::norm(slope, before, cv::NORM_INF), 0.0);
+  cv::Mat full_size(7, 60, CV_32FC1, cv::Scalar(2));
+  full_size.col(30).setTo(8);
+  full_size.col(31).setTo(6);
+  sharpen_rims(1.0, full_size);
+  EXPECT_EQ(full_size.at<float>(3, 31), 6.0F);
+}
+
 TEST(Parallax, OutOfTheScreenIsInPixels) {
   const cv::Mat parallax = parallax_out_of_screen(row({0.0F, 0.5F, 1.0F}), 15.0F);
   EXPECT_FLOAT_EQ(parallax.at<float>(0, 0), 0.0F);

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include <gtest/gtest.h>
+#include <opencv2/imgproc.hpp>
 
 namespace vergence::stereo {
 namespace {
@@ -68,6 +69,28 @@ TEST(StereoQuality, Motorcycle) {
   expect_at_least(metrics, {25.0, 16.7});
   EXPECT_GE(metrics.ssim, 0.896);
   EXPECT_GE(metrics.siou.value(), 0.642);
+}
+
+// Depth as networks give it: a third of the picture's size.
+TEST(StereoQuality, SharpRimsMakeUpForASmallDepthMap) {
+  VERGENCE_REQUIRE_SHARED();
+  for (const char* name : {"cones", "motorcycle"}) {
+    StereoPair pair = test::middlebury_pair(name);
+    cv::Mat parallax;
+    cv::resize(pair.disparity_px, parallax, {}, 0.35, 0.35, cv::INTER_AREA);
+    const double enlargement = static_cast<double>(pair.left.cols) / parallax.cols;
+    parallax = resize_nearness(parallax, pair.left.size());
+    const auto inner_psnr = [&] {
+      ScanlineWarp warp;
+      warp.set_source(pair.left, parallax);
+      cv::Mat view;
+      warp.render(Eye::kRight, view);
+      return metrics_of(view, pair).psnr_inner.value();
+    };
+    const double soft = inner_psnr();
+    sharpen_rims(enlargement, parallax);
+    EXPECT_GT(inner_psnr(), soft + 1.5) << name;
+  }
 }
 
 class RenderedPairs : public ::testing::TestWithParam<std::pair<const char*, Bounds>> {};
