@@ -4,7 +4,8 @@
 usage: check_layers.py ROOT
 Per room it refuses: headers of a room that is not allowed, of tests/ or bench/, relative paths with
 "..", heavy libraries outside the rooms that may use them, and in headers everything but our own
-headers, the standard library, OpenCV's core and Eigen.
+headers, the standard library, OpenCV's core and Eigen. Headers of a loadable module may show its heavy
+library too, and only the module's own files may include them.
 """
 import pathlib
 import re
@@ -17,17 +18,19 @@ OUTSIDE = ("tests", "bench", "examples", "build")
 
 
 def read_layers(text):
-    """({room: rooms it may include}, {heavy header prefix: rooms that may include it})"""
-    allowed, heavy = {}, {}
+    """({room: rooms it may include}, {heavy header prefix: rooms that may include it}, [module paths])"""
+    allowed, heavy, modules = {}, {}, []
     for line in text.splitlines():
         line = line.split("#")[0].strip()
         if line.startswith("<"):
             prefix, *rooms = line.split()
             heavy[prefix.strip("<>")] = set(rooms)
+        elif line.startswith("module "):
+            modules += line.split()[1:]
         elif line:
             room, rooms = line.split(":")
             allowed[room.strip()] = set(rooms.split())
-    return allowed, heavy
+    return allowed, heavy, tuple(modules)
 
 
 def includes_of(path):
@@ -37,9 +40,12 @@ def includes_of(path):
             yield number, match[1] == '"', match[2]
 
 
-def reason_against(room, is_header, quoted, included, layers):
+def reason_against(name, quoted, included, layers):
     """Why this file may not include that one; nothing where it may."""
-    allowed, heavy = layers
+    allowed, heavy, modules = layers
+    room = name.parts[0]
+    is_header = name.suffix not in (".cpp", ".cc", ".cxx")
+    in_module = modules and str(name).startswith(modules)
     first = included.split("/")[0]
     if ".." in included.split("/"):
         return "a path from the root of the sources is wanted"
@@ -47,6 +53,8 @@ def reason_against(room, is_header, quoted, included, layers):
         if first != room and first not in allowed[room]:
             may = ", ".join(sorted(allowed[room])) or "nothing"
             return f"'{room}' may include only itself and {may}"
+        if modules and included.startswith(modules) and not in_module:
+            return "only files of the loadable module may include its headers"
         return None
     if first in OUTSIDE and "/" in included:
         return f"a room must not depend on {first}/"
@@ -54,8 +62,9 @@ def reason_against(room, is_header, quoted, included, layers):
         if included.startswith(prefix):
             if "*" not in rooms and room not in rooms:
                 return f"'{prefix}' belongs into {', '.join(sorted(rooms))} only"
-            if is_header:
+            if is_header and not in_module:
                 return f"'{prefix}' belongs into .cpp files"
+            return None
     if is_header and not quoted and not IN_HEADERS.match(included):
         return "headers show only our own types, the standard library, OpenCV's core and Eigen"
     return None
@@ -77,8 +86,7 @@ def violations(root):
                 yield f"{name}: the folder '{room}' has no line in cmake/layers.txt"
                 continue
             for number, quoted, included in includes_of(path):
-                is_header = path.suffix not in (".cpp", ".cc", ".cxx")
-                reason = reason_against(room, is_header, quoted, included, layers)
+                reason = reason_against(name, quoted, included, layers)
                 if reason:
                     yield f"{name}:{number}: must not include '{included}': {reason}"
 

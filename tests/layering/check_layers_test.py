@@ -11,6 +11,7 @@ LAYERS = """
 core:
 mesh: core
 cli: core mesh
+module mesh/inner/
 <torch/> core
 <assimp/> mesh
 <nlohmann/> *
@@ -55,6 +56,12 @@ class CheckLayers(unittest.TestCase):
 
     def test_heavy_header_in_another_room(self):
         self.expect_refused("mesh/m.cpp", "<torch/torch.h>", "core only")
+
+    def test_headers_of_a_module_are_heavy_and_its_own(self):
+        self.write("mesh/inner/i.hpp", "#include <assimp/scene.h>\n")
+        self.write("mesh/inner/i.cpp", '#include "mesh/inner/i.hpp"\n')
+        self.assertEqual(self.found(), [])
+        self.expect_refused("mesh/m.cpp", '"mesh/inner/i.hpp"', "only files of the loadable module")
 
     def test_heavy_header_in_a_header_of_its_room(self):
         self.expect_refused("mesh/m.hpp", "<assimp/scene.h>", ".cpp files")
