@@ -436,6 +436,13 @@ CardOutput read_output(CardReader& reader) {
   return output;
 }
 
+CardLimits read_card_limits(CardReader& reader) {
+  if (!reader.has("limits.bf16_error")) return {};
+  const double error = reader.number("limits.bf16_error", 0.0, true);
+  if (error >= 1.0) reader.problem("'limits.bf16_error' must be below 1");
+  return {.bfloat16_error = error};
+}
+
 CardPost read_post(CardReader& reader, const CardOutput& output) {
   CardPost post;
   post.unpad = reader.flag("post.unpad", true);
@@ -468,6 +475,7 @@ ModelCard parse_model_card(std::string_view toml, const std::string& name) {
   card.input = read_input(reader);
   card.output = read_output(reader);
   card.post = read_post(reader, card.output);
+  card.limits = read_card_limits(reader);
   reader.finish();
   return card;
 }

@@ -143,6 +143,12 @@ enum class SkyRule {
   kNan,   // missing
 };
 
+struct CardLimits {
+  // Largest error in bfloat16 as a share of the output's range, measured with the real weights; 0 =
+  // not measured. Where it is stated, predictor.precision=auto may choose bfloat16.
+  double bfloat16_error = 0.0;
+};
+
 struct CardPost {
   bool unpad = true;  // false: the network's output shows the picture without its padding
   std::optional<Interpolation> resize;         // to the picture's size; nothing: the network's own
@@ -158,6 +164,7 @@ struct ModelCard {
   CardInput input;
   CardOutput output;
   CardPost post;
+  CardLimits limits;
 };
 
 // Reads a card. `name` is what messages call it (the file). Throws Error(kUsage) that lists every

@@ -53,6 +53,7 @@ class NetworkPredictor : public DepthPredictor {
     source_.outputs = named_outputs(card_.output);
     source_.input_type = card_.input.type;
     source_.device = run.device;
+    source_.bfloat16_is_proven = card_.limits.bfloat16_error > 0.0;
     info_ = {.name = card_.model.id,
              .licence = card_.model.license,
              .kind = card_.output.kind,
@@ -99,6 +100,7 @@ class NetworkPredictor : public DepthPredictor {
     ::setenv("OMP_WAIT_POLICY", "PASSIVE", /*overwrite=*/0);
     const auto open_network = reinterpret_cast<decltype(&vergence_open_network)>(
         module_symbol("torch", "vergence_open_network"));
+    source_.threads = threads_ > 0 ? threads_ : thread_count();
     network_.reset(open_network(source_));
   }
 

@@ -4,13 +4,18 @@
 #include "core/error.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <exception>
 #include <sstream>
 
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <torch/cuda.h>
 #include <torch/version.h>
 
@@ -25,6 +30,23 @@ void set_openblas_threads(int threads) {
       reinterpret_cast<Setter>(::dlsym(RTLD_DEFAULT, "openblas_set_num_threads"));
   static std::atomic<int> current{0};
   if (set != nullptr && current.exchange(threads) != threads) set(threads);
+}
+
+// AVX512-BF16 or AMX-BF16: without them bfloat16 costs more time than float.
+bool cpu_has_bfloat16() {
+#ifdef __x86_64__
+  constexpr std::uint32_t kExtendedFeatures = 7;
+  std::uint32_t a = 0;
+  std::uint32_t b = 0;
+  std::uint32_t c = 0;
+  std::uint32_t d = 0;
+  if (__get_cpuid_count(kExtendedFeatures, 0, &a, &b, &c, &d) == 0) return false;
+  const bool amx = (d & (1U << 22U)) != 0;
+  if (__get_cpuid_count(kExtendedFeatures, 1, &a, &b, &c, &d) == 0) return amx;
+  return amx || (a & (1U << 5U)) != 0;
+#else
+  return false;
+#endif
 }
 
 }  // namespace
@@ -52,6 +74,21 @@ std::string resolve_device(const std::string& device) {
 void set_torch_threads(int threads) {
   at::set_num_threads(threads);
   set_openblas_threads(threads);
+}
+
+c10::ScalarType compute_type(Precision precision, const std::string& device,
+                             bool bfloat16_is_proven) {
+  if (precision == Precision::kFloat32) return c10::kFloat;
+  if (device != "cpu") {
+    return precision == Precision::kBFloat16 ? c10::kBFloat16 : c10::kHalf;
+  }
+  if (precision == Precision::kAuto) {
+    return bfloat16_is_proven && cpu_has_bfloat16() ? c10::kBFloat16 : c10::kFloat;
+  }
+  if (!cpu_has_bfloat16()) {
+    spdlog::warn("this processor has no instructions for bf16: predictor.precision=f32 is faster");
+  }
+  return c10::kBFloat16;
 }
 
 std::string torch_version() {

@@ -3,7 +3,11 @@
 // CUDA). Part of the module `torch`; all `#if TORCH_VERSION_...` stand in torch_compat.cpp.
 #pragma once
 
+#include "predictors/predictor_factory.hpp"
+
 #include <string>
+
+#include <c10/core/ScalarType.h>
 
 namespace vergence::predictors {
 
@@ -14,6 +18,12 @@ namespace vergence::predictors {
 // How many threads LibTorch's own loops (OpenMP) take in calls from this thread, and OpenBLAS takes
 // in calls from any thread. Must come before the work: Debian's LibTorch starts with one.
 void set_torch_threads(int threads);
+
+// In which type the products of a network are computed on `device` (as resolve_device() gives it).
+// kAuto: half on CUDA; float on a CPU, unless `bfloat16_is_proven` for the network and the CPU has
+// instructions for it. kBFloat16 on a CPU without them works, slowly, and is warned of.
+[[nodiscard]] c10::ScalarType compute_type(Precision precision, const std::string& device,
+                                           bool bfloat16_is_proven);
 
 // "1.13.1".
 [[nodiscard]] std::string torch_version();

@@ -108,7 +108,10 @@ std::unique_ptr<TorchNetwork> open(const NetworkSource& source, const std::strin
   const std::string name = source.file.empty() ? source.name : source.file.string();
   const Weights weights =
       source.file.empty() ? parse_weights(source.embedded, name) : read_weights(source.file);
-  Parameters parameters(weights, name, {.device = device});
+  Parameters parameters(
+      weights, name,
+      {.device = device,
+       .type = compute_type(source.precision, device, source.bfloat16_is_proven)});
   auto network = native_network(source.backend.substr(kNative.size()), parameters);
   parameters.finish();
   return network;
@@ -140,6 +143,7 @@ std::unique_ptr<TorchNetwork> native_network(const std::string& family, Paramete
 vergence::predictors::Network* vergence_open_network(
     const vergence::predictors::NetworkSource& source) {
   const std::string device = vergence::predictors::resolve_device(source.device);
+  vergence::predictors::set_torch_threads(source.threads);
   const c10::InferenceMode inference;
   return new vergence::predictors::LoadedNetwork(vergence::predictors::open(source, device),
                                                  source.name, device);

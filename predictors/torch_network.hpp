@@ -76,6 +76,7 @@ class Parameters {
  private:
   [[nodiscard]] at::Tensor take_one(const std::string& name, const Shape& shape);
   [[nodiscard]] const TensorView* checked(const std::string& name, const Shape& shape);
+  void release_earlier(const TensorView& view);
 
   const Weights& weights_;
   std::string file_;
@@ -83,6 +84,8 @@ class Parameters {
   Naming naming_;
   std::set<std::string> taken_;
   std::vector<std::string> problems_;
+  std::vector<std::span<const std::byte>> resident_;  // taken and not released
+  std::size_t resident_bytes_ = 0;
 };
 
 // The native network of a card's backend "native:FAMILY". Throws Error for an unknown family.

@@ -7,6 +7,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 namespace vergence::predictors {
 namespace {
@@ -95,7 +97,28 @@ at::Tensor Parameters::take_one(const std::string& name, const Shape& shape) {
     problems_.push_back(fmt::format("'{}' holds unsigned numbers", name));
     return at::zeros(shape);
   }
+  release_earlier(*view);
   return tensor_of(*view, type, weights_.owner()).to(at::Device(options_.device), at::kFloat);
+}
+
+// Layers keep most tensors in a form of their own. The file's pages of those would count as this
+// program's memory all the same: given back, they stay in the system's cache and come again by
+// themselves where a layer still reads them.
+void Parameters::release_earlier(const TensorView& view) {
+  constexpr std::size_t kMostResident = std::size_t{64} << 20U;
+  if (weights_.owner() == nullptr) return;  // not a mapped file
+  if (resident_bytes_ + view.bytes.size() > kMostResident) {
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    for (const auto& bytes : resident_) {
+      const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data()) / page * page;
+      const auto end = reinterpret_cast<std::uintptr_t>(bytes.data() + bytes.size()) / page * page;
+      if (end > begin) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+    }
+    resident_.clear();
+    resident_bytes_ = 0;
+  }
+  resident_.push_back(view.bytes);
+  resident_bytes_ += view.bytes.size();
 }
 
 const TensorView* Parameters::checked(const std::string& name, const Shape& shape) {

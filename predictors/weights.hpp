@@ -48,7 +48,8 @@ struct TensorView {
 // The tensors of one file by name; keeps the bytes alive.
 class Weights {
  public:
-  // `owner` is what `tensors` point into (nothing if they live as long as the program).
+  // `owner`: the file, mapped read-only, that `tensors` point into; nothing if they live as long as
+  // the program.
   Weights(std::map<std::string, TensorView> tensors, std::shared_ptr<const void> owner)
       : tensors_(std::move(tensors)),
         owner_(std::move(owner)) {}

@@ -2,6 +2,7 @@
 #include "predictors/kernels/kernels.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace vergence::predictors {
 
@@ -17,16 +18,23 @@ namespace portable {
 extern const Kernels kKernels;
 }
 
-const Kernels& kernels() {
+std::span<const Kernels* const> runnable_kernels() {
+  static const std::array<const Kernels*, 3> all = {&avx512::kKernels, &avx2::kKernels,
+                                                    &portable::kKernels};
 #ifdef __x86_64__
-  static const Kernels& best = __builtin_cpu_supports("avx512f") ? avx512::kKernels
-                               : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
-                                   ? avx2::kKernels
-                                   : portable::kKernels;
-  return best;
+  static const std::size_t first = __builtin_cpu_supports("avx512f") ? 0
+                                   : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+                                       ? 1
+                                       : 2;
 #else
-  return portable::kKernels;
+  static const std::size_t first = 2;
 #endif
+  return std::span(all).subspan(first);
+}
+
+const Kernels& kernels() {
+  static const Kernels& fastest = *runnable_kernels().front();
+  return fastest;
 }
 
 std::size_t packed_size(int depth, int columns) {

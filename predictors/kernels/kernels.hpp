@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 namespace vergence::predictors {
 
@@ -58,7 +59,10 @@ struct Kernels {
   void (*rectify)(const float* x, std::size_t count, float* y);
 };
 
-// Those for this machine.
+// All that this machine can run, the fastest first.
+[[nodiscard]] std::span<const Kernels* const> runnable_kernels();
+
+// The fastest.
 [[nodiscard]] const Kernels& kernels();
 
 // Floats of a packed matrix of depth x columns.

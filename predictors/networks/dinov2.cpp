@@ -101,12 +101,11 @@ Tensor DinoV2::tokens(const Tensor& picture) const {
   const Tensor pixels = picture.view({batch, 3, rows, kPatch, columns, kPatch})
                             .permute({0, 2, 4, 1, 3, 5})
                             .reshape({batch, rows * columns, 3 * kPatch * kPatch});
-  const Tensor patches = patches_(pixels);
-  const Tensor first = class_token_.expand({batch, 1, shape_.channels}).to(patches.scalar_type());
-  Tensor x = at::cat({first, patches}, 1) + positions(rows, columns).to(patches.scalar_type());
+  const Tensor patches = patches_(pixels).to(at::kFloat);
+  const Tensor first = class_token_.expand({batch, 1, shape_.channels});
+  Tensor x = at::cat({first, patches}, 1).add_(positions(rows, columns));
   if (!register_tokens_.defined()) return x;
-  const Tensor registers =
-      register_tokens_.expand({batch, shape_.registers, shape_.channels}).to(x.scalar_type());
+  const Tensor registers = register_tokens_.expand({batch, shape_.registers, shape_.channels});
   return at::cat({x.narrow(1, 0, 1), registers, x.narrow(1, 1, rows * columns)}, 1);
 }
 

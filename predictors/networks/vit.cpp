@@ -20,10 +20,6 @@ bool on_kernels(const ComputeOptions& options) {
   return options.device == "cpu" && options.type == at::kFloat;
 }
 
-bool on_kernels(const Tensor& x) {
-  return x.is_cpu() && x.scalar_type() == at::kFloat;
-}
-
 Tensor typed(const Tensor& x, at::ScalarType type) {
   return x.defined() ? x.to(type) : x;
 }
@@ -136,13 +132,15 @@ Tensor Linear::added_to(const Tensor& residual, const Tensor& x) const {
 
 LayerNorm::LayerNorm(Parameters& parameters, const std::string& name, std::int64_t channels,
                      double epsilon)
-    : weight_(typed(parameters.take(name + ".weight", {channels}), parameters.options().type)),
-      bias_(typed(parameters.take(name + ".bias", {channels}), parameters.options().type)),
+    : weight_(parameters.take(name + ".weight", {channels})),
+      bias_(parameters.take(name + ".bias", {channels})),
       epsilon_(epsilon) {}
 
 Tensor LayerNorm::operator()(const Tensor& x) const {
-  if (!on_kernels(x)) return at::layer_norm(x, {weight_.size(0)}, weight_, bias_, epsilon_);
-  const Tensor input = x.contiguous();
+  const Tensor input = x.to(at::kFloat).contiguous();
+  if (!input.is_cpu()) {
+    return at::layer_norm(input, {weight_.size(0)}, weight_, bias_, epsilon_);
+  }
   Tensor output = at::empty_like(input);
   run(NormLayer{.input = input.data_ptr<float>(),
                 .rows = static_cast<std::size_t>(x.numel() / weight_.size(0)),
@@ -235,10 +233,12 @@ PixelExpansion::PixelExpansion(Parameters& parameters, const std::string& name, 
     : in_(in),
       out_(out),
       factor_(factor),
-      bias_(typed(parameters.take(name + ".bias", {out}), parameters.options().type)) {
+      bias_(parameters.take(name + ".bias", {out})) {
   const Tensor weight = parameters.take(name + ".weight", {in, out, factor, factor});
-  if (!on_kernels(parameters.options())) {
+  // LibTorch 1.13 with oneDNN 2.6 gives wrong numbers for these layers in bfloat16 on a CPU.
+  if (parameters.options().device != "cpu") {
     weight_ = weight.to(parameters.options().type);
+    bias_ = bias_.to(parameters.options().type);
     return;
   }
   std::vector<Tensor> parts;
@@ -252,7 +252,7 @@ Tensor PixelExpansion::operator()(const Tensor& x) const {
   if (!packed_.defined()) {
     return at::conv_transpose2d(x, weight_, bias_, factor_).contiguous(kChannelsLast);
   }
-  const Tensor input = channels_last(x);
+  const Tensor input = channels_last(x.to(at::kFloat));
   Tensor output = empty_maps(input, out_, factor_ * input.size(2), factor_ * input.size(3));
   ExpansionLayer layer = {.factor = count_of(factor_), .bias = bias_.data_ptr<float>()};
   for (std::int64_t part = 0; part < factor_ * factor_; ++part) {
@@ -270,7 +270,7 @@ Tensor PixelExpansion::operator()(const Tensor& x) const {
 
 namespace {
 
-// With LibTorch's products, on any device in any precision.
+// With LibTorch's products, on any device.
 Tensor tiled_attention(const Tensor& qkv, std::int64_t heads, const Tensor& bias) {
   constexpr std::int64_t kTile = 256;  // queries
   const std::int64_t batch = qkv.size(0);
@@ -293,18 +293,18 @@ Tensor tiled_attention(const Tensor& qkv, std::int64_t heads, const Tensor& bias
 }  // namespace
 
 Tensor self_attention(const Tensor& qkv, std::int64_t heads, const Tensor& bias) {
-  if (!on_kernels(qkv)) return tiled_attention(qkv, heads, bias);
+  if (!qkv.is_cpu()) return tiled_attention(qkv, heads, bias);
   const std::int64_t count = qkv.size(1);
   const std::int64_t channels = qkv.size(2) / 3;
-  const Tensor input = qkv.contiguous();
-  const Tensor all_bias = bias.defined() ? bias.contiguous() : bias;
-  Tensor output = at::empty({qkv.size(0), count, channels}, qkv.options());
+  const Tensor input = qkv.to(at::kFloat).contiguous();
+  const Tensor all_bias = bias.defined() ? bias.to(at::kFloat).contiguous() : bias;
+  Tensor output = at::empty({qkv.size(0), count, channels}, input.options());
   AttentionLayer layer = {.count = static_cast<std::size_t>(count),
                           .heads = count_of(heads),
                           .size = count_of(channels / heads),
                           .bias = values_or_none(all_bias)};
   const Tensor workspace =
-      at::empty({static_cast<std::int64_t>(layer.workspace_size())}, qkv.options());
+      at::empty({static_cast<std::int64_t>(layer.workspace_size())}, input.options());
   layer.workspace = workspace.data_ptr<float>();
   for (std::int64_t n = 0; n < qkv.size(0); ++n) {
     layer.qkv = input.data_ptr<float>() + n * input.stride(0);
@@ -316,8 +316,8 @@ Tensor self_attention(const Tensor& qkv, std::int64_t heads, const Tensor& bias)
 
 Tensor resize_bilinear(const Tensor& x, std::int64_t height, std::int64_t width,
                        bool align_corners) {
-  if (!on_kernels(x)) return at::upsample_bilinear2d(x, {height, width}, align_corners);
-  const Tensor input = channels_last(x);
+  if (!x.is_cpu()) return at::upsample_bilinear2d(x, {height, width}, align_corners);
+  const Tensor input = channels_last(x.to(at::kFloat));
   Tensor output = empty_maps(input, x.size(1), height, width);
   for (std::int64_t n = 0; n < x.size(0); ++n) {
     run(ResizeLayer{.input = map_of(input, n),

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layers that vision transformers and their convolutional heads are made of. They hold their
 // weights in the form that is fastest on the network's device, and compute in its precision
-// (ComputeOptions::type): on a CPU in float they run our own kernels, elsewhere LibTorch's.
+// (ComputeOptions::type): on a CPU in float they run our own kernels, elsewhere LibTorch's. In a
+// lower precision, only products and convolutions are: norms, sums of residuals, softmax and, on a
+// CPU, resizing stay in float.
 // Tokens are [N, T, C], row-major; feature maps are [N, C, H, W] in channels_last memory.
 #pragma once
 
@@ -38,7 +40,7 @@ class Linear {
   at::Tensor bias_;
 };
 
-// Over the last side.
+// Over the last side; gives floats.
 class LayerNorm {
  public:
   // NAME.weight [channels] and NAME.bias [channels].

@@ -144,9 +144,11 @@ conf_min = 0.25
 flip_average = true
 [limits]
 tokens_max = 4000
+bf16_error = 0.02
 batch_max = 4
 )",
                                           "card.toml");
+  EXPECT_EQ(card.limits.bfloat16_error, 0.02);
   EXPECT_EQ(card.model.family, "some");
   EXPECT_EQ(card.model.parameters, 24800000);
   EXPECT_FALSE(card.model.commercial);
@@ -301,6 +303,8 @@ TEST(ModelCard, RefusesMeaninglessCombinations) {
   refused("\"disparity\"\n[post]\nclamp = 3", "'post.clamp' must be two numbers");
   refused("\"disparity\"\nconf = \"tuple:\"", "'output.conf' must be 'tensor'");
   refused("\"disparity\"\n[limits]\nfixed_shape = [1.5, 2]", "whole pixels");
+  refused("\"disparity\"\n[limits]\nbf16_error = 1", "below 1");
+  refused("\"disparity\"\n[limits]\nbf16_error = 0", "'limits.bf16_error'");
   refused("\"disparity\"\n[limits]\nfixed_shape = [0, 2]", "'limits.fixed_shape[0]'");
   const auto input_refused = [](const std::string& lines, const std::string& part) {
     EXPECT_THAT(error_of(with("size = 256", "size = 256\n" + lines)), ::testing::HasSubstr(part))
