@@ -7,7 +7,6 @@ same number of threads. Fails where a contestant is missing or their results dis
 """
 
 import argparse
-import math
 import os
 import pathlib
 import shutil
@@ -35,9 +34,9 @@ CASES = [
     ("midas_v31_beit_large_512", 512, 512),
 ]
 # Largest difference between two contestants, of the range: each rounds differently. Formula weights
-# do not damp roundings as trained ones do: after twelve blocks PyTorch's own bfloat16 has nothing in
-# common with float32 either (correlation 0.15), so that nothing can be asked of bf16 here.
-AGREEMENT = {"f32": 2e-3, "bf16": math.inf}
+# do not damp roundings as trained ones do: with every value in bfloat16 PyTorch's own result has
+# nothing in common with float32 (correlation 0.15), so that bf16 is a check for blunders only.
+AGREEMENT = {"f32": 2e-3, "bf16": 5e-2}
 
 
 class Contestant:
