@@ -93,8 +93,12 @@ std::vector<float> gaussian(float sigma) {
   return weights;
 }
 
-// Evens the fills of one row of the view; `fills` holds them as they were, and one row more, so
-// that its pixels can be read four values at a time.
+// Room behind the last pixel, so that pixels can be read four values at a time.
+cv::Size size_with_slack(cv::Size size) {
+  return {std::max(size.width, 4), size.height + 1};
+}
+
+// Evens the fills of one row of the view; `fills`, of size_with_slack(), holds them as they were.
 template <class T, int kChannels>
 class FillSmoother {
  public:
@@ -228,7 +232,7 @@ void ScanlineWarp::render(Eye eye, cv::Mat& view) {
   work.require_source();
   const cv::Size size = work.picture.size();
   view.create(size, work.picture.type());
-  work.fills.create(size.height + 1, size.width, work.picture.type());
+  work.fills.create(size_with_slack(size), work.picture.type());
   work.visibility.create(size, CV_8UC1);
   const int band = rows_per_band(size.height);
   with_pixel_type(view.type(), [&]<class T, int kChannels>() {
@@ -280,8 +284,8 @@ void smooth_fills(const cv::Mat& visibility, float sigma_px, cv::Mat& view) {
   if (visibility.type() != CV_8UC1 || visibility.size() != view.size()) {
     throw std::invalid_argument("the visibility is CV_8UC1 of the view's size");
   }
-  cv::Mat fills(view.rows + 1, view.cols, view.type());
-  view.copyTo(fills.rowRange(0, view.rows));
+  cv::Mat fills(size_with_slack(view.size()), view.type());
+  view.copyTo(fills({{0, 0}, view.size()}));
   smooth_from(visibility, fills, gaussian(sigma_px), view);
 }
 

@@ -357,7 +357,8 @@ TEST(ScanlineWarp, SurvivesHostileParallaxAndTinyPictures) {
                           -3.0F,
                           17.0F};
   for (const auto& size : {cv::Size(1, 1), cv::Size(2, 3), cv::Size(1, 9), cv::Size(33, 2)}) {
-    const cv::Mat picture = noise_picture(size.width, size.height, CV_8UC3);
+    const cv::Mat picture =
+        noise_picture(size.width, size.height, size.width == 1 ? CV_8UC1 : CV_8UC3);
     cv::Mat parallax(size, CV_32FC1);
     for (int round = 0; round < 50; ++round) {
       for (int i = 0; i < size.area(); ++i) parallax.ptr<float>()[i] = values[random() % 9];
