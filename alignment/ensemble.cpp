@@ -409,6 +409,7 @@ void measure_shares(const std::vector<Chorus>& choruses, const std::vector<doubl
 
 cv::Mat edge_agreement(const cv::Mat& map, const cv::Mat& brightness) {
   constexpr double kAroundPx = 5.0;
+  constexpr double kLeastAgreement = 0.1;  // where there are no edges, all maps count alike
   const auto slope = [](const cv::Mat& values) {
     cv::Mat across;
     cv::Mat down;
@@ -429,7 +430,7 @@ cv::Mat edge_agreement(const cv::Mat& map, const cv::Mat& brightness) {
   cv::sqrt(around(in_map.mul(in_map)).mul(around(in_picture.mul(in_picture))) + 1e-12, scale);
   cv::Mat result;
   cv::divide(around(in_map.mul(in_picture)), scale, result);
-  return result;
+  return cv::Mat(kLeastAgreement + (1.0 - kLeastAgreement) * result);
 }
 
 double inconsistency(const PreparedViews& network, const Observations& observations,

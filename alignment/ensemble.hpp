@@ -19,7 +19,7 @@ namespace vergence::alignment {
                                    const GlobalFit& fit);
 
 // How well the edges of a map coincide with those of the picture around each pixel: the correlation
-// of their slopes, 0..1. Both CV_32FC1 of one size, best about 256 pixels wide; the brightness
+// of their slopes, raised to 0.1..1. Both CV_32FC1 of one size, best about 256 pixels wide; the brightness
 // under a square root.
 [[nodiscard]] cv::Mat edge_agreement(const cv::Mat& map, const cv::Mat& brightness);
 

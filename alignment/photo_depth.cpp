@@ -174,8 +174,7 @@ std::vector<cv::Mat> weights_of(const std::vector<Opinion>& opinions, const cv::
     cv::Mat weight = cv::Mat::zeros(work, CV_32FC1);
     if (!opinions[m].refused) {
       cv::divide(variance, squares[m] + variance, weight);
-      // Without any edge around, all maps count alike.
-      weight = weight.mul(edge_agreement(maps[m], brightness) + 0.1);
+      weight = weight.mul(edge_agreement(maps[m], brightness));
     }
     weights.push_back(weight);
   }
