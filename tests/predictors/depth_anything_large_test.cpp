@@ -2,6 +2,7 @@
 // The larger Depth-Anything networks against what the official code gives for formula weights. Each
 // writes files of up to 5 GB, one at a time.
 #include "predictors/model_registry.hpp"
+#include "predictors/network_size.hpp"
 #include "predictors/predictor_factory.hpp"
 #include "tests/predictors/formula_weights.hpp"
 #include "tests/predictors/golden_network.hpp"

@@ -3,19 +3,18 @@
 #include "core/error.hpp"
 #include "core/module.hpp"
 #include "predictors/model_registry.hpp"
+#include "predictors/network_size.hpp"
 #include "predictors/predictor_factory.hpp"
 #include "predictors/preprocessing.hpp"
 #include "tests/predictors/formula_weights.hpp"
 #include "tests/predictors/golden_network.hpp"
 #include "tests/predictors/test_data.hpp"
-#include "tests/support/matchers.hpp"
 #include "tests/support/paths.hpp"
 
-#include <fstream>
-#include <functional>
+#include <array>
 #include <thread>
 
-#include <fmt/format.h>
+#include <gmock/gmock.h>
 
 namespace vergence::predictors {
 namespace {
