@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace vergence::stereo {
@@ -181,7 +182,9 @@ std::string_view to_string(Anaglyph kind) {
 }
 
 std::optional<Anaglyph> anaglyph_from_string(std::string_view word) {
-  const auto found = std::find(kWords.begin(), kWords.end(), word);
+  std::string plain(word);
+  std::replace(plain.begin(), plain.end(), '-', '_');
+  const auto found = std::find(kWords.begin(), kWords.end(), plain);
   if (found == kWords.end()) return std::nullopt;
   return static_cast<Anaglyph>(found - kWords.begin());
 }

@@ -24,7 +24,8 @@ enum class Anaglyph {
   kGreenMagenta,  // [green_magenta] Dubois' matrix for green and magenta filters
 };
 
-// The word for a kind, the kind for a word (nothing if there is none), and all words.
+// The word for a kind, the kind for a word (nothing if there is none; '-' may stand for '_'), and
+// all words.
 [[nodiscard]] std::string_view to_string(Anaglyph kind);
 [[nodiscard]] std::optional<Anaglyph> anaglyph_from_string(std::string_view word);
 [[nodiscard]] std::span<const std::string_view> anaglyph_words();

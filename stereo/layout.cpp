@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
+#include <string>
 
 #include <opencv2/imgproc.hpp>
 
@@ -80,7 +81,9 @@ std::string_view to_string(Layout layout) {
 }
 
 std::optional<Layout> layout_from_string(std::string_view word) {
-  const auto found = std::find(kWords.begin(), kWords.end(), word);
+  std::string plain(word);
+  std::replace(plain.begin(), plain.end(), '-', '_');
+  const auto found = std::find(kWords.begin(), kWords.end(), plain);
   if (found == kWords.end()) return std::nullopt;
   return static_cast<Layout>(found - kWords.begin());
 }

@@ -29,7 +29,8 @@ enum class Layout {
   kDepth,              // [depth] W x H, nearness alone as grey
 };
 
-// The word for a layout, the layout for a word (nothing if there is none), and all words.
+// The word for a layout, the layout for a word (nothing if there is none; '-' may stand for '_'),
+// and all words.
 [[nodiscard]] std::string_view to_string(Layout layout);
 [[nodiscard]] std::optional<Layout> layout_from_string(std::string_view word);
 [[nodiscard]] std::span<const std::string_view> layout_words();

@@ -143,6 +143,8 @@ TEST(Layout, EveryWordMeansOneLayout) {
     EXPECT_EQ(to_string(anaglyph_from_string(word).value()), word);
   }
   EXPECT_FALSE(anaglyph_from_string("red").has_value());
+  EXPECT_EQ(anaglyph_from_string("half-color"), Anaglyph::kHalfColor);
+  EXPECT_EQ(layout_from_string("half-sbs"), Layout::kHalfSideBySide);
 }
 
 TEST(Layout, LetterboxKeepsProportions) {
