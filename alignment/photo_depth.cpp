@@ -99,6 +99,8 @@ void follow(Opinion& opinion, const Opinion& lead, cv::Size work) {
   const cv::Mat from = small(opinion.inverse, work);
   const cv::Mat to = small(lead.inverse, work);
   const cv::Mat usable = small(opinion.valid & lead.valid, work) == 255;
+  // Maps that agree exactly must not all become outliers of each other's rounding.
+  const double least = 1e-3 * cv::mean(cv::abs(to - cv::mean(to)[0]))[0] + 1e-12;
   Eigen::Vector2d solution = Eigen::Vector2d::Zero();
   double sigma = std::numeric_limits<double>::infinity();
   for (int round = 0; round < kRounds; ++round) {
@@ -124,7 +126,7 @@ void follow(Opinion& opinion, const Opinion& lead, cv::Size work) {
         sizes.push_back(std::abs(to.at<float>(y, x) - fitted));
       }
     }
-    sigma = kMadToSigma * quantile_in_place(sizes, 0.5) + 1e-12;
+    sigma = kMadToSigma * quantile_in_place(sizes, 0.5) + least;
   }
   opinion.refused = !(solution[0] > 0.0) || !std::isfinite(solution[1]);
   opinion.inverse = cv::Mat(opinion.inverse * solution[0] + solution[1]);
