@@ -62,7 +62,7 @@ std::vector<TensorSource> formula_weights(const std::filesystem::path& keys) {
   std::ifstream file(keys);
   if (!file) throw std::runtime_error("cannot read " + keys.string());
   std::vector<TensorSource> tensors;
-  const std::regex entry(R"((\S+) \((.*)\) torch\.(float32|int64))");
+  const std::regex entry(R"((\S+) \((.*?)\)(?: torch\.(float32|int64))?)");
   std::string line;
   while (std::getline(file, line)) {
     std::smatch parts;

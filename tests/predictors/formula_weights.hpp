@@ -13,7 +13,8 @@
 
 namespace vergence::test {
 
-// Every entry of a keys.txt ("NAME (SHAPE) torch.TYPE"), in its order; integers are 0.
+// Every entry of a keys.txt ("NAME (SHAPE) torch.TYPE", or without a type: float32), in its order;
+// integers are 0.
 [[nodiscard]] std::vector<TensorSource> formula_weights(const std::filesystem::path& keys);
 
 // [1, 3, height, width], CV_32F.
