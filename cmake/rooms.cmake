@@ -4,8 +4,8 @@
 # vergence_add_module(NAME SOURCES ... [PRIVATE libs...])
 #   A shared object that is loaded on first use (core/module.hpp) because its libraries cost start-up
 #   time: target vergence_module_NAME, file lib/vergence/NAME.so.
-# vergence_add_tests(ROOM SOURCES ... [PRIVATE libs...] [LABELS ...])
-#   One GoogleTest program per room; every test case is a CTest.
+# vergence_add_tests(ROOM SOURCES ... [PRIVATE libs...] [LABELS ...] [LOCK name])
+#   One GoogleTest program per room; every test case is a CTest. Tests of one LOCK take turns.
 function(vergence_add_room name)
   cmake_parse_arguments(arg "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE" ${ARGN})
   set(target vergence_${name})
@@ -38,7 +38,7 @@ function(vergence_add_module name)
 endfunction()
 
 function(vergence_add_tests room)
-  cmake_parse_arguments(arg "" "" "SOURCES;PRIVATE;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "" "LOCK" "SOURCES;PRIVATE;LABELS" ${ARGN})
   set(target ${room}_tests)
   add_executable(${target} ${arg_SOURCES})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
@@ -49,10 +49,14 @@ function(vergence_add_tests room)
   if(NOT arg_LABELS)
     set(arg_LABELS unit)
   endif()
+  set(lock)
+  if(arg_LOCK)
+    set(lock RESOURCE_LOCK ${arg_LOCK})
+  endif()
   # Properties lose their semicolons on the way, so that each carries one value only.
   gtest_discover_tests(${target}
     TEST_PREFIX "${room}/" DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES
-    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 600
+    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 600 ${lock}
     ENVIRONMENT "VERGENCE_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
     ENVIRONMENT_MODIFICATION "VERGENCE_BINARY_DIR=set:${PROJECT_BINARY_DIR}")
 endfunction()
