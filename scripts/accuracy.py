@@ -2,22 +2,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """How accurate is what Vergence makes of the maps that a network could have given?
 
-    scripts/accuracy.py PROGRAM SHARED [--check] [--all] [--width 2048]
+    scripts/accuracy.py PROGRAM SHARED [--check] [--all]
+    scripts/accuracy.py PROGRAM SHARED --networks
 
 Simulates relative depth maps for 20 tangent views (105 degrees, 384 pixels) of the rendered room and
 courtyard with tools/simulate_views.py of the shared material, seeds 1 to 3, fuses them with
 `vergence depth predictor=files` and compares with the exact depth. Prints, for each scene, the spherical
 AbsRel after one factor (scale) and after factor and shift of inverse distance (disparity), the median of
 the seeds. --all also switches single stages off and adds the embedded network; --check fails when a
-bound is broken. Needs Debian's python3-numpy and python3-opencv.
+bound is broken. --networks measures instead the small trained networks and what they give together,
+on the rendered panoramas and on the rendered flat photos. Needs Debian's python3-numpy and
+python3-opencv.
 """
 import argparse
 import json
+import os
 import pathlib
 import statistics
 import subprocess
 import sys
 import tempfile
+
+os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
 
 SCENES = {"room": 0.033, "courtyard": 0.066}  # bounds on spherical AbsRel, for both alignments
 CLEAN_ROOM = 0.010                            # without noise, smooth errors and blur
@@ -26,6 +34,17 @@ VARIANTS = {
     "without the grid": ["alignment.grid=false"],
     "without gradient fusion": ["fusion.gradients=false"],
     "without both": ["alignment.grid=false", "fusion.gradients=false"],
+}
+PHOTO_FOV = 70  # degrees across, of the rendered flat photos
+NETWORKS = {
+    "nano": ["predictor=nano"],
+    "tcmonodepth_small": ["predictor=tcmonodepth_small"],
+    "tiefenrausch": ["predictor=tiefenrausch"],
+    "nano + tcmonodepth_small": ["predictor=ensemble",
+                                 "predictor.members=[nano,tcmonodepth_small]"],
+    "all three": ["predictor=ensemble",
+                  "predictor.members=[nano,tcmonodepth_small,tiefenrausch]"],
+    "nano, flipped too": ["predictor=nano", "predictor.flip=true"],
 }
 
 
@@ -68,6 +87,32 @@ class Bench:
             result.append(report["spherical"]["abs_rel"])
         return (*result, report["seam"]["seam"] <= report["seam"]["percentile_95"])
 
+    def photo_truth(self, scene):
+        """The flat photo's exact depth as distances along the rays, like the program's own."""
+        path = self.folder / f"{scene}-photo.npy"
+        if not path.exists():
+            planar = cv2.imread(str(self.shared / "synth" / scene / "flat_left_depth.exr"),
+                                cv2.IMREAD_UNCHANGED)
+            height, width = planar.shape[:2]
+            focal = width / (2 * np.tan(np.radians(PHOTO_FOV) / 2))
+            x = (np.arange(width) + 0.5 - width / 2) / focal
+            y = (np.arange(height) + 0.5 - height / 2) / focal
+            length = np.sqrt(1 + x[None, :] ** 2 + y[:, None] ** 2)
+            np.save(path, (planar.reshape(height, width, -1)[:, :, 0] * length).astype(np.float32))
+        return path
+
+    def measure_photo(self, scene, overrides):
+        """AbsRel of the rendered flat photo after one factor, and after factor and shift."""
+        out = self.folder / "photo.npy"
+        run(self.program, "depth", self.shared / "synth" / scene / "flat_left_rgb.png", "-o", out,
+            "--quiet", f"input.hfov_deg={PHOTO_FOV}", *overrides)
+        result = []
+        for align in ("scale", "disparity"):
+            report = json.loads(run(self.program, "eval", "--pred", out, "--gt",
+                                    self.photo_truth(scene), "--align", align, "--json", "-"))
+            result.append(report["plain"]["abs_rel"])
+        return (*result, None)
+
     def from_files(self, maps, extra):
         return ["predictor=files", f"predictor.path={maps}", f"predictor.views={self.views}", *extra]
 
@@ -78,20 +123,31 @@ def main():
     parser.add_argument("shared")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--networks", action="store_true")
     options = parser.parse_args()
     broken = []
 
     def row(name, scene, measured, bound=None):
         scale, disparity = (statistics.median(values) for values in list(zip(*measured))[:2])
-        seams = all(values[2] for values in measured)
-        print(f"| {scene} | {name} | {scale:.4f} | {disparity:.4f} | {'yes' if seams else 'NO'} |")
-        if bound is not None and (max(scale, disparity) > bound or not seams):
+        seams = [values[2] for values in measured]
+        word = "-" if None in seams else "yes" if all(seams) else "NO"
+        print(f"| {scene} | {name} | {scale:.4f} | {disparity:.4f} | {word} |")
+        if bound is not None and (max(scale, disparity) > bound or word == "NO"):
             broken.append(f"{scene}, {name}: bound {bound}")
 
     print("| scene | what | AbsRel, scale | AbsRel, disparity | seam within the 95th percentile |")
     print("|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options.program, options.shared, folder)
+        if options.networks:
+            os.environ["VERGENCE_MODELS"] = str(bench.shared / "models")
+            for scene in SCENES:
+                for name, overrides in NETWORKS.items():
+                    row(name, scene, [bench.measure(scene, overrides)])
+            for scene in SCENES:
+                for name, overrides in NETWORKS.items():
+                    row(name, f"{scene}, flat photo", [bench.measure_photo(scene, overrides)])
+            return
         for scene, bound in SCENES.items():
             for name, extra in VARIANTS.items():
                 if extra and not options.all:

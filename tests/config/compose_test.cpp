@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::IsSupersetOf;
 using ::testing::Not;
 
 TEST(Compose, ShippedDefaults) {
@@ -97,7 +98,7 @@ TEST(Compose, MandatoryValuesWaitUntilTheyAreRead) {
     EXPECT_EQ(error.code(), ErrorCode::kUsage);
     EXPECT_STREQ(error.what(),
                  "'predictor.card' has no value; set it with 'predictor.card=VALUE' (model card of "
-                 "the TorchScript file)");
+                 "a network of your own)");
   }
 }
 
@@ -189,7 +190,8 @@ TEST(Compose, DescribesKeysForHelp) {
 
 TEST(Compose, ListsGroupsAndOptions) {
   EXPECT_THAT(groups(), Contains("mesh"));
-  EXPECT_THAT(options("predictor"), ElementsAre("files", "nano", "torchscript"));
+  EXPECT_THAT(options("predictor"),
+              IsSupersetOf({"files", "nano", "midas_v21_small", "torchscript"}));
   EXPECT_THAT(options(""), Not(Contains("schema")));
 }
 

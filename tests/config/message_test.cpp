@@ -52,10 +52,9 @@ TEST(Message, NamesTheTableThatHasTheKey) {
 }
 
 TEST(Message, NamesTheOptionThatHasTheKey) {
-  EXPECT_THAT(mistakes({"predictor.path=x"}),
-              ElementsAre("unknown key 'predictor.path' in override 'predictor.path=x'\n  it "
-                          "belongs to 'predictor=files' and 'predictor=torchscript'; now it is "
-                          "'predictor=nano'"));
+  EXPECT_THAT(mistakes({"predictor.kind=disparity"}),
+              ElementsAre("unknown key 'predictor.kind' in override 'predictor.kind=disparity'\n  "
+                          "it belongs to 'predictor=files'; now it is 'predictor=nano'"));
 }
 
 TEST(Message, NamesNearGroups) {
