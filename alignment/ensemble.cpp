@@ -405,6 +405,30 @@ void measure_shares(const std::vector<Chorus>& choruses, const std::vector<doubl
   ensemble.lead_shares = shares[lead];
 }
 
+// Root mean square of what the views say around the fused value over the standard deviation of the
+// fused values, all seen through `scale`.
+template <class Scale>
+double unexplained(const std::vector<std::vector<double>>& said, const std::vector<double>& fused,
+                   const Scale& scale) {
+  double sum = 0.0;
+  double squares = 0.0;
+  double residual = 0.0;
+  double freedom = 0.0;
+  for (std::size_t k = 0; k < fused.size(); ++k) {
+    const double middle = scale(fused[k]);
+    sum += middle;
+    squares += middle * middle;
+    for (const double value : said[k]) {
+      const double difference = scale(value) - middle;
+      residual += difference * difference;
+    }
+    freedom += static_cast<double>(said[k].size()) - 1.0;
+  }
+  const auto count = static_cast<double>(fused.size());
+  const double variance = squares / count - sum / count * (sum / count);
+  return std::sqrt(residual / freedom / std::max(variance, 1e-12));
+}
+
 }  // namespace
 
 cv::Mat edge_agreement(const cv::Mat& map, const cv::Mat& brightness) {
@@ -433,39 +457,43 @@ cv::Mat edge_agreement(const cv::Mat& map, const cv::Mat& brightness) {
   return cv::Mat(kLeastAgreement + (1.0 - kLeastAgreement) * result);
 }
 
+// Less than 1, because far parts nearly tie, and change ranks for nothing.
+constexpr double kWeightOfRanks = 0.875;
+
 double inconsistency(const PreparedViews& network, const Observations& observations,
                      const GlobalFit& fit) {
-  const Compression compression(median_inverse(network, fit));
-  std::vector<double> means;
-  double residual = 0.0;
-  double freedom = 0.0;
+  const auto inverse = [&](const Observation& observation) {
+    const double value = fitted(fit.views[static_cast<std::size_t>(observation.view)], observation);
+    return network.domain == FitDomain::kInverse ? value : 1.0 / std::max(value, 1e-3 * fit.median);
+  };
+  std::vector<std::vector<double>> said;
+  std::vector<double> fused;
   for (std::size_t k = 0; k < observations.num_directions(); ++k) {
-    const auto group = observations.at(k);
     double sum = 0.0;
     double weight = 0.0;
-    std::vector<double> values;
-    for (const auto& observation : group) {
-      const double value =
-          fitted(fit.views[static_cast<std::size_t>(observation.view)], observation);
-      const double inverse =
-          network.domain == FitDomain::kInverse ? value : 1.0 / std::max(value, 1e-3 * fit.median);
-      values.push_back(compression.compress(static_cast<float>(inverse)));
+    auto& values = said.emplace_back();
+    for (const auto& observation : observations.at(k)) {
       const double w =
           observation.confidence * border_distance(observation.u, observation.v) + 1e-6;
+      values.push_back(inverse(observation));
       sum += w * values.back();
       weight += w;
     }
-    means.push_back(sum / weight);
-    for (const double value : values) residual += (value - means.back()) * (value - means.back());
-    freedom += static_cast<double>(group.size()) - 1.0;
+    fused.push_back(sum / weight);
   }
-  if (means.empty()) return std::numeric_limits<double>::infinity();
-  const double mean =
-      std::accumulate(means.begin(), means.end(), 0.0) / static_cast<double>(means.size());
-  double variation = 0.0;
-  for (const double value : means) variation += (value - mean) * (value - mean);
-  variation /= static_cast<double>(means.size());
-  return std::sqrt(residual / freedom / std::max(variation, 1e-12));
+  if (fused.empty()) return std::numeric_limits<double>::infinity();
+  std::vector<double> sorted = fused;
+  std::sort(sorted.begin(), sorted.end());
+  const auto rank = [&](double value) {
+    const auto place = std::lower_bound(sorted.begin(), sorted.end(), value) - sorted.begin();
+    return static_cast<double>(place) / static_cast<double>(sorted.size());
+  };
+  const Compression compression(median_inverse(network, fit));
+  const auto compressed = [&](double value) {
+    return static_cast<double>(compression.compress(static_cast<float>(value)));
+  };
+  return std::max(unexplained(said, fused, compressed),
+                  kWeightOfRanks * unexplained(said, fused, rank));
 }
 
 Ensemble join_networks(std::span<const PreparedViews> networks,

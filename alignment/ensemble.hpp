@@ -13,14 +13,17 @@
 namespace vergence::alignment {
 
 // How little a network's views agree, in units of what they say: root mean square of the residuals
-// around the fused value over the standard deviation of the fused values, both of compressed
-// inverse distance (sqrt(1/F) of an analysis of variance by direction). 0 = perfectly.
+// around the fused value over the standard deviation of the fused values (sqrt(1/F) of an analysis
+// of variance by direction). 0 = perfectly. It is taken of compressed inverse distance and of ranks
+// among the fused values (as Spearman's correlation is one of ranks), and the worse of both counts:
+// a fit in which a few spots are near and all else has shrunk to nothing passes the first alone,
+// one whose far parts run away to infinity the second.
 [[nodiscard]] double inconsistency(const PreparedViews& network, const Observations& observations,
                                    const GlobalFit& fit);
 
 // How well the edges of a map coincide with those of the picture around each pixel: the correlation
-// of their slopes, raised to 0.1..1. Both CV_32FC1 of one size, best about 256 pixels wide; the brightness
-// under a square root.
+// of their slopes, raised to 0.1..1. Both CV_32FC1 of one size, best about 256 pixels wide; the
+// brightness under a square root.
 [[nodiscard]] cv::Mat edge_agreement(const cv::Mat& map, const cv::Mat& brightness);
 
 // The leading network's views, aligned and ready to be blended.
