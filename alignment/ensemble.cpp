@@ -175,6 +175,7 @@ ViewFit follow(const PreparedView& view, FitDomain domain, const LocalReference&
     const Eigen::Vector2d solution = normal.ldlt().solve(right);
     fit.scale = solution[0];
     fit.shift = view.free_shift ? solution[1] : 0.0;
+    sizes.reserve(points.size());
     for (const auto& point : points) {
       sizes.push_back(std::abs(point.target - fit.scale * point.value - fit.shift) /
                       point.deviation);

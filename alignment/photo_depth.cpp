@@ -155,6 +155,7 @@ cv::Mat middle_of(const std::vector<cv::Mat>& maps, const std::vector<Opinion>& 
 std::vector<cv::Mat> weights_of(const std::vector<Opinion>& opinions, const cv::Mat& brightness) {
   const cv::Size work = brightness.size();
   std::vector<cv::Mat> maps;
+  maps.reserve(opinions.size());
   for (const auto& opinion : opinions) maps.push_back(small(opinion.inverse, work));
   const cv::Mat middle = middle_of(maps, opinions);
   std::vector<cv::Mat> squares;

@@ -13,9 +13,7 @@
 namespace vergence::mesh {
 namespace fs = std::filesystem;
 
-namespace {
-
-}  // namespace
+namespace {}  // namespace
 
 const std::vector<std::string>& mesh_extensions() {
   static const std::vector<std::string> extensions{".glb", ".gltf", ".fbx", ".obj", ".ply"};

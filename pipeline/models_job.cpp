@@ -443,7 +443,7 @@ std::optional<fs::path> fetch_model(const std::string& name, const FetchRequest&
     spdlog::info("'{}' is inside the program: there is nothing to fetch", name);
     return std::nullopt;
   }
-  if (const auto file = present_file(model, request)) {
+  if (auto file = present_file(model, request)) {
     check_present(model, *file, progress);
     return file;
   }

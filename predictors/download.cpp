@@ -31,9 +31,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kMaxRedirects = 10;
-constexpr long kConnectTimeout_s = 30;
-constexpr double kFirstPause_s = 0.5;
-constexpr double kLongestPause_s = 60.0;
+constexpr long kConnectTimeoutSeconds = 30;
+constexpr double kFirstPauseSeconds = 0.5;
+constexpr double kLongestPauseSeconds = 60.0;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -94,7 +94,7 @@ bool is_hugging_face(const Address& address) {
 }
 
 std::string hugging_face_token() {
-  const std::string token(trimmed(environment("HF_TOKEN")));
+  std::string token(trimmed(environment("HF_TOKEN")));
   // A line break would begin another header.
   if (token.find_first_of("\r\n") != std::string::npos) {
     throw Error(ErrorCode::kUsage, "the variable 'HF_TOKEN' holds more than one line");
@@ -221,8 +221,8 @@ class Downloader {
       failures = part_.size() > before ? 1 : failures + 1;
       if (failures >= request_.tries) throw given_up(*trouble);
       const double pause_s =
-          std::clamp(kFirstPause_s * (1 << std::min(failures - 1, 16)),
-                     std::min(trouble->pause_s, kLongestPause_s), kLongestPause_s);
+          std::clamp(kFirstPauseSeconds * (1 << std::min(failures - 1, 16)),
+                     std::min(trouble->pause_s, kLongestPauseSeconds), kLongestPauseSeconds);
       spdlog::info("'{}': {}; trying again in {:.1f} s", part_.destination().filename().string(),
                    trouble->reason, pause_s);
       wait(pause_s);
@@ -245,7 +245,7 @@ class Downloader {
   }
 
   std::string next_address(const std::string& from) {
-    const auto url = resolved(from, answer_.location);
+    auto url = resolved(from, answer_.location);
     const auto address = parse_address(url);
     const bool secure = address.scheme == "https";
     if (!secure && (address.scheme != "http" || parse_address(from).scheme == "https")) {
@@ -288,7 +288,7 @@ class Downloader {
     set(CURLOPT_PROTOCOLS_STR, "http,https");
     set(CURLOPT_USERAGENT, "vergence");
     set(CURLOPT_NOSIGNAL, 1L);
-    set(CURLOPT_CONNECTTIMEOUT, kConnectTimeout_s);
+    set(CURLOPT_CONNECTTIMEOUT, kConnectTimeoutSeconds);
     set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     set(CURLOPT_ERRORBUFFER, error_text_.data());
     set(CURLOPT_NOPROGRESS, 0L);

@@ -122,7 +122,8 @@ constexpr std::array<Word<bool>, 2> kCanonicalBases = {{{"net", false}, {"width"
 // What the usual names of such licences have in common.
 bool forbids_commerce(const std::string& license) {
   const std::string name = lower(license);
-  return name.find("-nc") != std::string::npos || name.find("non-commercial") != std::string::npos ||
+  return name.find("-nc") != std::string::npos ||
+         name.find("non-commercial") != std::string::npos ||
          name.find("noncommercial") != std::string::npos;
 }
 

@@ -26,8 +26,8 @@ struct NetworkSource {
   // TorchScript: the values of its result that evaluate() hands back, the depth first.
   std::vector<OutputSelector> outputs = {{}};
   InputType input_type = InputType::kFloat32;  // TorchScript: of the picture's tensor
-  std::string device = "auto";          // as RunOptions::device
-  int threads = 1;                      // CPU threads that opening it may use
+  std::string device = "auto";                 // as RunOptions::device
+  int threads = 1;                             // CPU threads that opening it may use
   Precision precision = Precision::kAuto;
   bool bfloat16_is_proven = false;  // the card states an error bound, measured with real weights
 };

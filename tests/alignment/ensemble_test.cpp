@@ -218,6 +218,7 @@ struct Photo {
   cv::Mat picture = cv::Mat(120, 160, CV_8UC3, cv::Scalar(90, 120, 150));
 
   // Planar depth from the truth as `kind`, with a smooth bump of `error` in the middle of one half.
+  // NOLINTNEXTLINE(readability-function-size): the cases below read like rows of a table.
   [[nodiscard]] ViewDepth map(const std::string& name, DepthKind kind, double scale, double shift,
                               double error, bool left, bool in_metres = false) const {
     cv::Mat values = values_of(test::exact_map(BoxRoom(), view, kind)).clone();

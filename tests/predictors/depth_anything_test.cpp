@@ -32,7 +32,8 @@ struct Case {
   double scale = 1.0;  // from the network's value to the golden one
 };
 
-void PrintTo(const Case& value, std::ostream* out) {
+// GoogleTest looks for this name.
+void PrintTo(const Case& value, std::ostream* out) {  // NOLINT(readability-identifier-naming)
   *out << value.model;
 }
 

@@ -14,6 +14,10 @@
 namespace vergence::predictors {
 namespace {
 
+// Sides of the test cases are small numbers.
+// NOLINTBEGIN(bugprone-misplaced-widening-cast,
+// bugprone-implicit-widening-of-multiplication-result, bugprone-integer-division)
+
 std::vector<float> numbers(std::size_t count, unsigned seed, float size = 1.0F) {
   std::mt19937 random(seed);
   std::uniform_real_distribution<float> uniform(-size, size);
@@ -272,6 +276,9 @@ TEST(Attention, IsTheWeightedMeanOfTheValues) {
     }
   }
 }
+
+// NOLINTEND(bugprone-misplaced-widening-cast, bugprone-implicit-widening-of-multiplication-result,
+// bugprone-integer-division)
 
 }  // namespace
 }  // namespace vergence::predictors

@@ -32,6 +32,7 @@ cv::Mat packed(Layout layout, Eye first = Eye::kLeft, int width = 4, int height 
 
 std::vector<int> row_of(const cv::Mat& frame, int y) {
   std::vector<int> values;
+  values.reserve(static_cast<std::size_t>(frame.cols));
   for (int x = 0; x < frame.cols; ++x) values.push_back(frame.at<ushort>(y, x));
   return values;
 }
@@ -112,7 +113,7 @@ TEST(Layout, PictureAndDepth) {
   EXPECT_EQ(row_of(frame, 1), (Values{10, 11, 12, 13, 0, 21845, 43690, 65535}));
   pack_depth(picture, nearness, Layout::kHalfRgbd, frame);
   EXPECT_EQ(frame.size(), cv::Size(4, 2));
-  EXPECT_NEAR(frame.at<ushort>(0, 2), 21845 / 2, 1);
+  EXPECT_NEAR(frame.at<ushort>(0, 2), 10922, 1);
   pack_depth(picture, nearness, Layout::kDepth, frame);
   EXPECT_EQ(row_of(frame, 0), (Values{0, 21845, 43690, 65535}));
   const cv::Mat rgb(2, 4, CV_8UC3, cv::Scalar(1, 2, 3));
