@@ -20,6 +20,7 @@ WebServer::WebServer() {
   const auto script = (source_dir() / "tests/cli/web_server.py").string();
   std::vector<std::string> words = {VERGENCE_PYTHON, script, folder_.path().string()};
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   if (::posix_spawn(&process_, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0) {

@@ -67,11 +67,11 @@ TEST(MidasSmall, PreparesThePhotoAsTheOfficialCodeDoes) {
   const CardInput input = find_model_card("midas_v21_small").input;
   const Placement placement = placement_of(input, test::as_input(photo));
   ASSERT_EQ(placement.input, cv::Size(192, 256));
-  std::vector<float> planes(3U * 192U * 256U);
+  std::vector<float> planes(std::size_t{3} * 192 * 256);
   write_planes(input, photo, placement, planes.data());
   const cv::Mat expected = test::read_npy(golden("photo_input.npy"));
   for (int channel = 0; channel < 3; ++channel) {
-    const cv::Mat actual(256, 192, CV_32F, planes.data() + channel * 192 * 256);
+    const cv::Mat actual(256, 192, CV_32F, planes.data() + std::ptrdiff_t{channel} * 192 * 256);
     EXPECT_TRUE(test::near_golden(actual, test::plane(expected, channel), 1, 4.0, 1e-6));
   }
 }

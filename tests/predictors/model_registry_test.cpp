@@ -19,9 +19,9 @@ namespace {
 namespace fs = std::filesystem;
 using testing::Contains;
 using testing::ElementsAre;
-using testing::Not;
 
-// Sets variables, and puts the old values back.
+// Sets variables, and puts the old values back. GoogleTest derives a class for every test.
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor)
 class ModelRegistry : public testing::Test {
  protected:
   ~ModelRegistry() override {

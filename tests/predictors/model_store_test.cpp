@@ -71,15 +71,15 @@ TEST(ModelStore, ReadsPinsAsSha256sumWritesThem) {
   const test::TemporaryFolder folder;
   const auto file = folder / "net.pth";
   EXPECT_EQ(pinned_sha256(file), std::nullopt);
-  for (const std::string text :
+  for (const std::string& text :
        {fmt::format("{}  net.pth\n", kAbcDigest), fmt::format("{} *net.pth\n", kAbcDigest),
         std::string(kAbcDigest),
         std::string("BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD\n")}) {
     write_file(pin_path(file), text);
     EXPECT_EQ(pinned_sha256(file), kAbcDigest) << text;
   }
-  for (const std::string text : {std::string(), std::string("\n"), std::string(kAbcDigest, 63),
-                                 std::string(kAbcDigest) + "0", std::string(64, 'g')}) {
+  for (const std::string& text : {std::string(), std::string("\n"), std::string(kAbcDigest, 63),
+                                  std::string(kAbcDigest) + "0", std::string(64, 'g')}) {
     write_file(pin_path(file), text);
     EXPECT_THAT(message_of([&] { static_cast<void>(pinned_sha256(file)); }),
                 testing::HasSubstr("net.pth.sha256' does not begin with a SHA-256; remove it"))

@@ -92,7 +92,7 @@ void expect_input(const std::string& name, const fs::path& picture, const fs::pa
   write_planes(input, rgb, placement, planes.data());
   for (int channel = 0; channel < 3; ++channel) {
     const cv::Mat actual(placement.input, CV_32FC1,
-                         planes.data() + channel * placement.input.area());
+                         planes.data() + std::ptrdiff_t{channel} * placement.input.area());
     EXPECT_TRUE(test::maps_near(actual, test::plane(expected, channel),
                                 {.max = 1e-6 * input.range, .mean = 1e-6 * input.range}));
   }
