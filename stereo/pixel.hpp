@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <type_traits>
 
@@ -33,7 +34,10 @@ T rounded(float value) {
 
 // Four channels as a vector, whatever there is behind those of the pixel: reads four values.
 inline cv::v_float32x4 load_pixel(const std::uint8_t* pixel) {
-  return cv::v_cvt_f32(cv::v_reinterpret_as_s32(cv::v_load_expand_q(pixel)));
+  // OpenCV 4.6 reads them as one int, and pixels of three channels are not aligned for that.
+  alignas(4) std::uint8_t channels[4];
+  std::memcpy(channels, pixel, sizeof channels);
+  return cv::v_cvt_f32(cv::v_reinterpret_as_s32(cv::v_load_expand_q(channels)));
 }
 
 inline cv::v_float32x4 load_pixel(const std::uint16_t* pixel) {
