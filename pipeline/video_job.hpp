@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// A flat video becomes a 3D video. Decoding, depth, steadying, warping and encoding run at the same
+// time on threads of their own; the result grows in segments with a journal (segment_journal.hpp),
+// so that the same call goes on where an earlier one ended, however it ended.
+#pragma once
+
+#include "core/predictor.hpp"
+#include "core/progress.hpp"
+#include "media/video_join.hpp"
+#include "media/video_reader.hpp"
+#include "media/video_writer.hpp"
+#include "pipeline/stereo_frame.hpp"
+#include "stereo/depth_stabilizer.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <opencv2/core.hpp>
+
+namespace vergence::pipeline {
+
+// Where the raw nearness of a video's frames comes from.
+struct DepthSource {
+  std::string name;  // for messages: "nano"
+
+  // Frames handed over together (the last ones of a video may be fewer). Groups begin at multiples
+  // of it, so that a frame has the same company in every run.
+  int batch = 1;
+
+  // Whether its maps are worth keeping in the depth cache.
+  bool cacheable = true;
+
+  // One map per frame: CV_32FC1, larger = nearer, any scale, not finite = no value
+  // (raw_nearness()); any size, the same for all frames. Frames come in order, but the first may
+  // have any index. Always called by the same thread.
+  std::function<std::vector<cv::Mat>(std::span<const media::VideoFrame> frames)> maps;
+};
+
+// The maps of a network, which must outlive the source. 16-bit frames are shown to it as 8-bit
+// ones.
+[[nodiscard]] DepthSource predicted_depth(DepthPredictor& predictor);
+
+// What is done with what an earlier call has left.
+enum class ResumeMode {
+  kAuto,   // [auto] goes on where there is something, else begins
+  kFresh,  // [fresh] throws it away and begins
+  kOnly,   // [only] goes on, or fails where there is nothing
+};
+
+// The mode for a word in configuration; nothing for another one.
+[[nodiscard]] std::optional<ResumeMode> resume_mode_from_string(std::string_view word);
+
+// How the frames that StereoFrameMaker packs become frames of files.
+enum class EyeFrames {
+  kPacked,      // as they are
+  kSequential,  // the left half, then the right half of each, at twice the frame rate
+  kSeparate,    // the left half into the output, the right half into VideoJobOptions::second_output
+};
+
+// A line of what a result depends on: a configuration key and its value as text.
+using Setting = std::pair<std::string, std::string>;
+
+struct DepthCacheOptions {
+  std::filesystem::path folder;           // depth_cache_folder() or the user's; empty = no cache
+  std::uint64_t max_bytes = 4ULL << 30U;  // of all videos together; the oldest go first
+};
+
+struct VideoJobOptions {
+  media::VideoReadOptions read;
+  media::EncodeOptions encode;
+  media::JoinOptions join;  // source, start_s and end_s are filled in by the job
+  std::string container;    // extension with dot that the user asks for; empty = the output's
+  StereoFrameOptions frame;
+  stereo::StabilizerOptions stabilizer;
+
+  EyeFrames eye_frames = EyeFrames::kPacked;
+  std::filesystem::path second_output;  // of kSeparate
+
+  double segment_s = 10.0;         // video per segment: what a crash costs at most
+  std::filesystem::path work_dir;  // for segments and journal; empty = hidden beside the output
+  ResumeMode resume = ResumeMode::kAuto;
+
+  // All that the raw nearness depends on besides the input file and `read`: predictor, input.depth.
+  std::vector<Setting> depth_settings;
+  // All else that the result depends on. A later call with other settings is refused, by name.
+  std::vector<Setting> settings;
+
+  DepthCacheOptions cache;
+};
+
+// What was done.
+struct VideoJobResult {
+  std::vector<std::filesystem::path> outputs;
+  std::int64_t num_frames = 0;      // of the whole output
+  std::int64_t resumed_frames = 0;  // that an earlier call had made
+  std::uintmax_t bytes = 0;         // of all outputs
+  double seconds = 0.0;             // that this call took
+};
+
+// Makes `output` from the video `input`. Until it is whole, its parts live in a hidden folder
+// (`.NAME.vergence` beside it, or in options.work_dir), which is removed at the end. Time and disk
+// needed are logged after the first segment and whenever the estimate has changed.
+// Throws Error: what the reader, writer and source of depth throw; another process works on the
+// same output; what is there was begun with another input, program or settings (named; the hint
+// says how to begin anew); too little space; interrupted (the text says how to go on). Finished
+// segments stay in all of these cases.
+VideoJobResult run_video_job(const std::filesystem::path& input,
+                             const std::filesystem::path& output, const VideoJobOptions& options,
+                             const DepthSource& depth, Progress& progress);
+
+}  // namespace vergence::pipeline
