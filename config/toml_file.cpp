@@ -5,6 +5,8 @@
 #include <sstream>
 
 #include <fmt/format.h>
+// toml++ 3.3 asserts some of what it reports as an error of the file right afterwards ("[!]").
+#define TOML_ASSERT(condition) static_cast<void>(0)
 #include <toml++/toml.h>
 
 namespace vergence::config {

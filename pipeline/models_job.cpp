@@ -208,7 +208,9 @@ std::string words_of(const KnownModel& model) {
   add("described at", weights.source);
   add("SHA-256", digest_words(model));
   add("where", place_words(model));
-  add("to use it", fmt::format("vergence depth PHOTO predictor.name={}", model.name));
+  // Only the networks that the program knows are options of the group.
+  add("to use it", fmt::format("vergence depth PHOTO {}={}",
+                               model.card_file ? "predictor.name" : "predictor", model.name));
   auto text = model.name;
   if (!card.model.description.empty()) text += ": " + card.model.description;
   return text + "\n" + table(rows);

@@ -187,7 +187,8 @@ TEST_F(Models, InfoTellsAllThatTheCardSays) {
             HasSubstr("net.safetensors or net.pth\n"), HasSubstr("https://example.org/x\n"),
             HasSubstr(std::string(kOtherDigest) + " (on the card)\n"),
             HasSubstr("vergence models fetch net --accept-license"),
-            HasSubstr("predictor.name=net\n"), HasSubstr("inside the program\n")));
+            HasSubstr("predictor.name=net\n"), HasSubstr("predictor=nano\n"),
+            HasSubstr("inside the program\n")));
 }
 
 TEST_F(Models, NamesTheNearest) {

@@ -5,6 +5,7 @@
 #include "predictors/network_size.hpp"
 #include "predictors/predictor_factory.hpp"
 #include "predictors/preprocessing.hpp"
+#include "predictors/resampling.hpp"
 #include "tests/predictors/formula_weights.hpp"
 #include "tests/predictors/golden_network.hpp"
 #include "tests/predictors/test_data.hpp"
@@ -54,6 +55,13 @@ class LargeNetwork : public ::testing::TestWithParam<std::string> {
     return input;
   }
 
+  // How the official code brings a map to the photo's size.
+  [[nodiscard]] static ResampleOptions official_enlargement() {
+    const std::string name = GetParam();
+    if (!name.starts_with("depth_anything")) return {.interpolation = Interpolation::kBicubic};
+    return {.align_corners = name.starts_with("depth_anything_v2")};
+  }
+
   [[nodiscard]] static cv::Mat photo() {
     return test::read_rgb(test::shared_dir() / "golden/tcmonodepth_small/photo_288x384.png");
   }
@@ -84,7 +92,11 @@ TEST_P(LargeNetwork, GivesTheGoldenPhotoFromACheckpoint) {
       {.device = "cpu"});
   const std::vector<PredictorInput> pictures = {test::as_input(photo())};
   const auto maps = predictor->predict(pictures, no_progress());
-  EXPECT_TRUE(gives(values_of(maps.at(0)), "photo_output", kPhotoStride, kTolerance));
+  const cv::Mat map = values_of(maps.at(0));
+  EXPECT_TRUE(gives(map, "photo_output", kPhotoStride, kTolerance));
+  EXPECT_TRUE(gives(resampled(map, cv::Rect2d({}, cv::Size2d(map.size())), photo().size(),
+                              official_enlargement()),
+                    "photo_output_resized", kPhotoStride, kTolerance));
 }
 
 TEST_P(LargeNetwork, PreparesThePhotoAsTheOfficialCodeDoes) {
