@@ -86,8 +86,8 @@ int run(int width, int height, int runs) {
     const double remap = milliseconds_since(start);
     start = Clock::now();
     warp.set_source(scene.picture, scene.parallax_px);
-    warp.render(stereo::Eye::kLeft, left);
-    warp.render(stereo::Eye::kRight, right);
+    warp.render(Eye::kLeft, left);
+    warp.render(Eye::kRight, right);
     const double views = milliseconds_since(start);
     if (i == 0) continue;  // a warm-up
     remaps.push_back(remap);

@@ -35,7 +35,7 @@ double largest_disparity(const cv::Mat& disparity) {
 cv::Rect inner_rect(const StereoReference& known, cv::Size size) {
   const double strip = std::min(largest_disparity(known.disparity_px) + 2.0, 1.0 * size.width);
   const int hidden = static_cast<int>(strip);
-  const int left = known.eye == SynthesisedEye::kLeft ? hidden : 0;
+  const int left = known.eye == Eye::kLeft ? hidden : 0;
   return {left, 0, size.width - hidden, size.height};
 }
 
@@ -134,19 +134,18 @@ std::optional<double> match_block(const cv::Mat& left, const cv::Mat& right, cv:
 
 }  // namespace
 
-cv::Mat disoccluded_pixels(const cv::Mat& disparity_px, SynthesisedEye eye) {
+cv::Mat disoccluded_pixels(const cv::Mat& disparity_px, Eye eye) {
   const int width = disparity_px.cols;
   cv::Mat mask(disparity_px.size(), CV_8UC1, cv::Scalar(255));
   for (int y = 0; y < mask.rows; ++y) {
     const float* const row = disparity_px.ptr<float>(y);
     unsigned char* const out = mask.ptr(y);
     for (int x = 0; x < width; ++x) {
-      const float target =
-          static_cast<float>(x) + (eye == SynthesisedEye::kRight ? -row[x] : row[x]);
+      const float target = static_cast<float>(x) + (eye == Eye::kRight ? -row[x] : row[x]);
       if (!(target > -2.0F && target < static_cast<float>(width) + 1.0F)) continue;
       // Of an integer target the neighbour on the side of the source.
-      const int hit = static_cast<int>(eye == SynthesisedEye::kRight ? std::floor(target)
-                                                                     : std::ceil(target) - 1.0F);
+      const int hit =
+          static_cast<int>(eye == Eye::kRight ? std::floor(target) : std::ceil(target) - 1.0F);
       if (hit >= 0 && hit < width) out[hit] = 0;
       if (hit + 1 >= 0 && hit + 1 < width) out[hit + 1] = 0;
     }

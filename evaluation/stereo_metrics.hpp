@@ -6,25 +6,25 @@
 // CV_8UC3 RGB of one size.
 #pragma once
 
+#include "core/eye.hpp"
+
 #include <optional>
 
 #include <opencv2/core.hpp>
 
 namespace vergence::evaluation {
 
-// The eye that was synthesised from the picture of the other one.
-enum class SynthesisedEye { kLeft, kRight };
-
-// Which pixels of the synthesised view the source could not show, CV_8UC1, 255 = disoccluded: those
-// that no source pixel falls beside when moved by its disparity (both neighbours of where it falls
-// are hit). `disparity_px`: CV_32FC1 of the source, x_left - x_right >= 0; not finite = no pixel.
-[[nodiscard]] cv::Mat disoccluded_pixels(const cv::Mat& disparity_px, SynthesisedEye eye);
+// Which pixels of the view of `eye`, made from the other eye's picture, that source could not show,
+// CV_8UC1, 255 = disoccluded: those that no source pixel falls beside when moved by its disparity
+// (both neighbours of where it falls are hit). `disparity_px`: CV_32FC1 of the source, x_left -
+// x_right >= 0; not finite = no pixel.
+[[nodiscard]] cv::Mat disoccluded_pixels(const cv::Mat& disparity_px, Eye eye);
 
 // What the source and its disparity add to the comparison.
 struct StereoReference {
-  cv::Mat source;        // the other eye's picture, for SIoU; empty = not known
-  cv::Mat disparity_px;  // of the source, CV_32FC1, for inner, visible and disoccluded; or empty
-  SynthesisedEye eye = SynthesisedEye::kRight;
+  cv::Mat source;         // the other eye's picture, for SIoU; empty = not known
+  cv::Mat disparity_px;   // of the source, CV_32FC1, for inner, visible and disoccluded; or empty
+  Eye eye = Eye::kRight;  // the one whose view is compared
 };
 
 // PSNR in dB with a peak of 255, over all channels; infinite for equal pixels, nothing where there

@@ -11,15 +11,13 @@
 // Disocclusions are filled from the far side of the tear they come from.
 #pragma once
 
+#include "core/eye.hpp"
+
 #include <memory>
 
 #include <opencv2/core.hpp>
 
 namespace vergence::stereo {
-
-// The eye whose view is made. With positive parallax (nearer than the screen) content moves to the
-// right in the left eye's picture and to the left in the right eye's.
-enum class Eye { kLeft, kRight };
 
 // What a target pixel shows.
 enum class Visibility : unsigned char {

@@ -41,7 +41,7 @@ TEST(StereoMetrics, SplitsTheInnerPixelsByWhatTheSourceShowed) {
   // two that the moved neighbours touch.
   cv::Mat disparity(20, 60, CV_32FC1, cv::Scalar(2));
   disparity(cv::Rect(25, 5, 10, 10)).setTo(6);
-  const cv::Mat holes = disoccluded_pixels(disparity, SynthesisedEye::kRight);
+  const cv::Mat holes = disoccluded_pixels(disparity, Eye::kRight);
   for (int x = 0; x < 58; ++x) {
     EXPECT_EQ(holes.at<unsigned char>(10, x), x >= 30 && x < 33 ? 255 : 0) << x;
   }
@@ -61,9 +61,9 @@ TEST(StereoMetrics, ALeftViewIsTheMirrorImage) {
   disparity(cv::Rect(25, 5, 10, 10)).setTo(6.5F);
   cv::Mat mirrored;
   cv::flip(disparity, mirrored, 1);
-  cv::Mat holes = disoccluded_pixels(mirrored, SynthesisedEye::kLeft);
+  cv::Mat holes = disoccluded_pixels(mirrored, Eye::kLeft);
   cv::flip(holes, holes, 1);
-  EXPECT_EQ(cv::countNonZero(holes != disoccluded_pixels(disparity, SynthesisedEye::kRight)), 0);
+  EXPECT_EQ(cv::countNonZero(holes != disoccluded_pixels(disparity, Eye::kRight)), 0);
 }
 
 TEST(StereoMetrics, SiouSeesAViewThatWasLeftUnchanged) {
