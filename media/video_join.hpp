@@ -26,11 +26,8 @@ struct JoinOptions {
   std::filesystem::path source;   // whose other streams are kept; empty = none
   std::optional<double> start_s;  // what of it: as VideoReadOptions
   std::optional<double> end_s;
-  StereoTag stereo = StereoTag::kNone;
-  bool squeezed = false;  // each eye has half its width or height: pixel aspect follows
   SubtitleMode subtitles = SubtitleMode::kCopy;
   double subtitle_parallax_px = 0.0;  // of kStereo, per eye; > 0 = before the screen
-  bool cross_eyed = false;            // the right eye's picture comes first
 };
 
 // The container for an output and why: "mp4" unless a stream does not fit ("Matroska, because MP4

@@ -31,14 +31,17 @@ struct EncodeOptions {
 // What the frames are.
 struct VideoFormat {
   cv::Size size;
-  Rational pixel_aspect = {1, 1};
+  Rational pixel_aspect = {1, 1};  // of the input's pixels, before an eye was squeezed
   Rational time_base;
   Rational frame_rate;
   int bit_depth = 8;  // of the input; decides the pixel format where none is asked for
-  bool grey = false;
+  bool grey = false;  // one channel, or three equal ones
+  std::string input_pixel_format;  // FFmpeg's name; empty = not known: 4:2:0 then
   ColorTags color;
   HdrMetadata hdr;
   StereoTag stereo = StereoTag::kNone;
+  bool squeezed = false;     // each eye has half its width (kSideBySide) or height (kTopBottom)
+  bool right_first = false;  // the right eye's picture is on the left, on top or first
 };
 
 // Encodes one segment (or a whole video without other streams). The same frames with the same
