@@ -34,8 +34,8 @@ struct VideoFormat {
   Rational pixel_aspect = {1, 1};  // of the input's pixels, before an eye was squeezed
   Rational time_base;
   Rational frame_rate;
-  int bit_depth = 8;  // of the input; decides the pixel format where none is asked for
-  bool grey = false;  // one channel, or three equal ones
+  int bit_depth = 8;               // of the input; decides the pixel format where none is asked for
+  bool grey = false;               // one channel, or three equal ones
   std::string input_pixel_format;  // FFmpeg's name; empty = not known: 4:2:0 then
   ColorTags color;
   HdrMetadata hdr;

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "media/video_writer.hpp"
+
+#include "media/segment_file.hpp"
+#include "media/video_encoder.hpp"
+
+namespace vergence::media {
+
+struct SegmentWriter::State {
+  State(const std::filesystem::path& path, const VideoFormat& format, const EncodeOptions& options)
+      : encoder(format, options),
+        file(path, encoder) {}
+
+  VideoEncoder encoder;
+  SegmentFileWriter file;
+};
+
+SegmentWriter::SegmentWriter(const std::filesystem::path& path, const VideoFormat& format,
+                             const EncodeOptions& options)
+    : state_(std::make_unique<State>(path, format, options)) {}
+
+SegmentWriter::~SegmentWriter() = default;
+SegmentWriter::SegmentWriter(SegmentWriter&&) noexcept = default;
+SegmentWriter& SegmentWriter::operator=(SegmentWriter&&) noexcept = default;
+
+void SegmentWriter::write(const VideoFrame& frame) {
+  state_->encoder.write(frame, [&](AVPacket& packet) { state_->file.write(packet); });
+}
+
+void SegmentWriter::finish() {
+  state_->encoder.finish([&](AVPacket& packet) { state_->file.write(packet); });
+  state_->file.finish();
+}
+
+std::string segment_extension() {
+  return ".nut";
+}
+
+}  // namespace vergence::media
