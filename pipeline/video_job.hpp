@@ -9,6 +9,8 @@
 #include "media/video_join.hpp"
 #include "media/video_reader.hpp"
 #include "media/video_writer.hpp"
+#include "pipeline/depth_cache.hpp"
+#include "pipeline/segment_journal.hpp"
 #include "pipeline/stereo_frame.hpp"
 #include "stereo/depth_stabilizer.hpp"
 
@@ -19,7 +21,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <opencv2/core.hpp>
@@ -62,14 +63,6 @@ enum class EyeFrames {
   kPacked,      // as they are
   kSequential,  // the left half, then the right half of each, at twice the frame rate
   kSeparate,    // the left half into the output, the right half into VideoJobOptions::second_output
-};
-
-// A line of what a result depends on: a configuration key and its value as text.
-using Setting = std::pair<std::string, std::string>;
-
-struct DepthCacheOptions {
-  std::filesystem::path folder;           // depth_cache_folder() or the user's; empty = no cache
-  std::uint64_t max_bytes = 4ULL << 30U;  // of all videos together; the oldest go first
 };
 
 struct VideoJobOptions {
