@@ -199,8 +199,9 @@ std::string words_of(const KnownModel& model) {
   };
   add("", card.model.license_note);
   add("runs as", backend_words(card));
-  add("input", input_words(card.input));
-  add("output", output_words(card.output));
+  const bool warps = card.model.task == predictors::NetworkTask::kWarp;
+  add("input", warps ? "nearness, divergence and convergence" : input_words(card.input));
+  add("output", warps ? "where the pixels of a view come from" : output_words(card.output));
   add("card", model.card_file ? model.card_file->string() : kInside);
   add("file", fmt::format("{}", fmt::join(weights.files, " or ")));
   add("size", model.bytes() > 0 ? size_text(model.bytes()) : "");
@@ -209,8 +210,10 @@ std::string words_of(const KnownModel& model) {
   add("SHA-256", digest_words(model));
   add("where", place_words(model));
   // Only the networks that the program knows are options of the group.
-  add("to use it", fmt::format("vergence depth PHOTO {}={}",
-                               model.card_file ? "predictor.name" : "predictor", model.name));
+  add("to use it", warps
+                       ? fmt::format("vergence sbs PHOTO stereo.method={}", model.name)
+                       : fmt::format("vergence depth PHOTO {}={}",
+                                     model.card_file ? "predictor.name" : "predictor", model.name));
   auto text = model.name;
   if (!card.model.description.empty()) text += ": " + card.model.description;
   return text + "\n" + table(rows);

@@ -119,6 +119,11 @@ constexpr std::array<Word<bool>, 3> kPadAlign = {
 constexpr std::array<Word<double>, 3> kUnits = {{{"m", 1.0}, {"cm", 0.01}, {"mm", 0.001}}};
 constexpr std::array<Word<bool>, 2> kCanonicalBases = {{{"net", false}, {"width", true}}};
 
+constexpr std::array<Word<NetworkTask>, 2> kTasks = {{
+    {"depth", NetworkTask::kDepth},
+    {"warp", NetworkTask::kWarp},
+}};
+
 // What the usual names of such licences have in common.
 bool forbids_commerce(const std::string& license) {
   const std::string name = lower(license);
@@ -130,6 +135,7 @@ bool forbids_commerce(const std::string& license) {
 CardModel read_model(CardReader& reader) {
   CardModel model;
   model.id = reader.text("model.id", true);
+  model.task = reader.word<NetworkTask>("model.task", kTasks, NetworkTask::kDepth);
   model.backend = reader.text("model.backend", true);
   model.license = reader.text("model.license", true);
   model.license_note = reader.text("model.license_note");
@@ -473,10 +479,12 @@ ModelCard parse_model_card(std::string_view toml, const std::string& name) {
   ModelCard card;
   card.model = read_model(reader);
   card.weights = read_weights(reader);
-  card.input = read_input(reader);
-  card.output = read_output(reader);
-  card.post = read_post(reader, card.output);
-  card.limits = read_card_limits(reader);
+  if (card.model.task == NetworkTask::kDepth) {
+    card.input = read_input(reader);
+    card.output = read_output(reader);
+    card.post = read_post(reader, card.output);
+    card.limits = read_card_limits(reader);
+  }
   reader.finish();
   return card;
 }

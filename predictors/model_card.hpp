@@ -62,12 +62,20 @@ struct OutputSelector {
   std::string key;
 };
 
+// What a network does. Cards of other tasks than depth have no input, output, post and limits:
+// their networks are all of one form (core/warp_network.hpp).
+enum class NetworkTask {
+  kDepth,  // a picture's depth
+  kWarp,   // the view of an eye from nearness
+};
+
 struct CardModel {
-  std::string id;            // the predictor's name: letters, digits, "_", "-", "."
-  std::string family;        // words
-  std::string backend;       // "torchscript", or "native:FAMILY"
-  std::string license;       // SPDX id, or words
-  std::string license_note;  // what a user must know besides
+  std::string id;                          // its name: letters, digits, "_", "-", "."
+  NetworkTask task = NetworkTask::kDepth;  //
+  std::string family;                      // words
+  std::string backend;                     // "torchscript", or "native:FAMILY"
+  std::string license;                     // SPDX id, or words
+  std::string license_note;                // what a user must know besides
   std::string description;
   std::int64_t parameters = 0;  // 0 = not stated
   bool commercial = true;       // false: the licence of the weights forbids commercial use

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes depth predictors: a network by its model card, or a folder of maps. None of these calls
-// maps LibTorch; it is opened by the first predict() of a network.
+// Makes depth predictors (a network by its model card, or a folder of maps) and learned warps. None
+// of these calls maps LibTorch; it is opened by the first use of a network.
 #pragma once
 
 #include "core/depth.hpp"
 #include "core/predictor.hpp"
+#include "core/warp_network.hpp"
 
 #include <filesystem>
 #include <functional>
@@ -58,6 +59,17 @@ struct FilesOptions {
 // first predict().
 [[nodiscard]] std::unique_ptr<DepthPredictor> make_network(const NetworkOptions& options,
                                                            const RunOptions& run = {});
+
+// Which learned warp.
+struct WarpNetworkOptions {
+  std::string name = "row_flow_v3";    // a card with task = "warp" (model_registry.hpp)
+  std::filesystem::path weights = {};  // its file; empty: looked for by the card
+};
+
+// A learned warp by its card (core/warp_network.hpp). Errors as of make_network(); also for the
+// card of a network that predicts depth.
+[[nodiscard]] std::unique_ptr<WarpNetwork> make_warp_network(const WarpNetworkOptions& options,
+                                                             const RunOptions& run = {});
 
 // Maps made elsewhere: for a picture "view_00" the first that exists of view_00.npy, .exr, .pfm,
 // .png in the folder. Throws Error where the folder does not exist; predict() throws Error naming

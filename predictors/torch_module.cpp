@@ -134,6 +134,7 @@ std::unique_ptr<TorchNetwork> native_network(const std::string& family, Paramete
   if (family == "tiefenrausch") return make_tiefenrausch_network(parameters);
   if (auto network = make_depth_anything(family, parameters)) return network;
   if (auto network = make_midas(family, parameters)) return network;
+  if (auto network = make_learned_warp(family, parameters)) return network;
   throw Error(ErrorCode::kUsage, fmt::format("there is no native network '{}'", family))
       .hint("write backend = \"torchscript\" in the card and give a TorchScript file");
 }

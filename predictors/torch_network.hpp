@@ -26,7 +26,8 @@ class TorchNetwork {
  public:
   virtual ~TorchNetwork() = default;
 
-  // [N, 3, H, W] float on the network's device -> [N, h, w] or [N, 1, h, w]. Called under
+  // [N, 3, H, W] float on the network's device -> [N, h, w] or [N, 1, h, w], or what the network's
+  // evaluate() is to give. Called under
   // inference mode, from several threads at once.
   [[nodiscard]] virtual at::Tensor forward(const at::Tensor& batch) const = 0;
 
@@ -101,6 +102,10 @@ class Parameters {
                                                                 Parameters& parameters);
 [[nodiscard]] std::unique_ptr<TorchNetwork> make_midas(const std::string& family,
                                                        Parameters& parameters);
+
+// A learned warp (core/warp_network.hpp); nothing if `family` is none.
+[[nodiscard]] std::unique_ptr<TorchNetwork> make_learned_warp(const std::string& family,
+                                                              Parameters& parameters);
 
 // A TorchScript file, ready on `device`.
 [[nodiscard]] std::unique_ptr<TorchNetwork> open_torchscript(const NetworkSource& source,

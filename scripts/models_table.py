@@ -18,6 +18,8 @@ HEAD = "| network | licence of the weights | commercial use | size | file |\n|--
 def size_text(num_bytes):
     if not num_bytes:
         return ""
+    if num_bytes < 1e6:
+        return f"{num_bytes / 1e3:.0f} kB"
     if num_bytes < 1e9:
         return f"{num_bytes / 1e6:.0f} MB"
     return f"{num_bytes / 1e9:.1f} GB"

@@ -53,6 +53,15 @@ TEST(ModelCard, FillsInDefaults) {
   EXPECT_EQ(card.output.multiplier, 1.0);
 }
 
+TEST(ModelCard, OfAWarpHasNoInputAndOutput) {
+  const std::string warp =
+      "[model]\nid = \"w\"\ntask = \"warp\"\nbackend = \"native:w\"\nlicense = \"MIT\"\n";
+  EXPECT_EQ(parse_model_card(warp, "w.toml").model.task, NetworkTask::kWarp);
+  EXPECT_THAT(error_of(warp + "[input]\nsize = 4\n"), ::testing::HasSubstr("unknown key 'input'"));
+  EXPECT_THAT(error_of(with("[input]", "task = \"paint\"\n[input]")),
+              ::testing::HasSubstr("'depth' or 'warp'"));
+}
+
 TEST(ModelCard, ReadsEveryKey) {
   const ModelCard card = parse_model_card(R"(
 [model]

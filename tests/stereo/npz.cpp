@@ -44,6 +44,7 @@ cv::Mat parse_npy(const std::string& bytes) {
     sizes.push_back(std::stoi(it->str()));
   }
   if (sizes.size() == 1) sizes.insert(sizes.begin(), 1);
+  if (sizes.size() == 4) sizes = {sizes[0] * sizes[1] * sizes[2], sizes[3]};
   const int channels = sizes.size() > 2 ? sizes[2] : 1;
   const cv::Mat stored(sizes.at(0), sizes.at(1), CV_MAKETYPE(depths.at(type), channels),
                        const_cast<char*>(bytes.data() + begin + size));
