@@ -209,6 +209,15 @@ Siting siting_of(int chroma_location) {
   }
 }
 
+// The same behind a turn of the frame.
+Siting turned(Siting site, const Orientation& done, const AVFrame& frame) {
+  if (done.transpose) std::swap(site.across, site.down);
+  // The last pixel of an odd row has a sample of its own: it stays on its pixel.
+  if (done.mirror_x) site.across = frame.width % 2 == 0 ? 1.0 - site.across : 0.0;
+  if (done.mirror_y) site.down = frame.height % 2 == 0 ? 1.0 - site.down : 0.0;
+  return site;
+}
+
 double chroma_place(int index, int shift, double site) {
   const int share = 1 << shift;
   return index * share + site * (share - 1);
@@ -281,11 +290,11 @@ ToRgb to_rgb(int depth, const ColorTags& color, double peak) {
 template <typename T>
 class ChromaRows {
  public:
-  ChromaRows(const AVFrame& frame, const AVPixFmtDescriptor& format, float offset)
+  ChromaRows(const AVFrame& frame, const AVPixFmtDescriptor& format, Siting site, float offset)
       : frame_(frame),
         shift_x_(format.log2_chroma_w),
         shift_y_(format.log2_chroma_h),
-        site_(siting_of(frame.chroma_location)),
+        site_(site),
         offset_(offset),
         width_(AV_CEIL_RSHIFT(frame.width, shift_x_)),
         height_(AV_CEIL_RSHIFT(frame.height, shift_y_)),
@@ -413,8 +422,8 @@ void over_black(const T* __restrict alpha, float full, int width, ChannelRows<T>
 }
 
 template <typename T>
-void rows_to_rgb(const AVFrame& frame, const ColorTags& color, cv::Mat& picture, int first,
-                 int last) {
+void rows_to_rgb(const AVFrame& frame, const ColorTags& color, Siting site, cv::Mat& picture,
+                 cv::Range range) {
   const AVPixFmtDescriptor& format = descriptor_of(frame.format);
   const int depth = depth_of(format);
   const float peak = std::ldexp(1.0F, depth) - 1.0F;
@@ -423,9 +432,9 @@ void rows_to_rgb(const AVFrame& frame, const ColorTags& color, cv::Mat& picture,
   const Quantization code = quantization(depth, color.full_range || rgb);
   const ToRgb to = rgb || grey ? ToRgb{} : to_rgb(depth, color, kPeak<T>);
   ChannelRows<T> rows(frame.width);
-  ChromaRows<T> cb(frame, format, to.chroma_offset);
-  ChromaRows<T> cr(frame, format, to.chroma_offset);
-  for (int y = first; y < last; ++y) {
+  ChromaRows<T> cb(frame, format, site, to.chroma_offset);
+  ChromaRows<T> cr(frame, format, site, to.chroma_offset);
+  for (int y = range.start; y < range.end; ++y) {
     if (grey || rgb) {
       for (int channel = 0; channel < (grey ? 1 : 3); ++channel) {
         scale_row(
@@ -733,7 +742,9 @@ int bits_of(const std::string& pixel_format) {
   return format == nullptr ? 0 : depth_of(*format);
 }
 
-FrameToPicture::FrameToPicture(const ColorTags& color) : color_(color) {
+FrameToPicture::FrameToPicture(const ColorTags& color, const Orientation& done)
+    : color_(color),
+      done_(done) {
   // So that it fails here and not at a frame.
   if (!color.matrix.empty() && color.matrix != "gbr") ycc_from_rgb(color_codes(color).matrix);
 }
@@ -761,14 +772,15 @@ const AVFrame& FrameToPicture::planar(const AVFrame& frame) {
 void FrameToPicture::rgb(const AVFrame& frame, cv::Mat& picture) {
   const AVFrame& source = planar(frame);
   const bool deep = depth_of(descriptor_of(source.format)) > 8;
+  const Siting site = turned(siting_of(source.chroma_location), done_, source);
   prepare(picture, {source.width, source.height}, deep ? CV_16UC3 : CV_8UC3);
   parallel_for(
       0, source.height,
       [&](int first, int last) {
         if (deep) {
-          rows_to_rgb<std::uint16_t>(source, color_, picture, first, last);
+          rows_to_rgb<std::uint16_t>(source, color_, site, picture, {first, last});
         } else {
-          rows_to_rgb<std::uint8_t>(source, color_, picture, first, last);
+          rows_to_rgb<std::uint8_t>(source, color_, site, picture, {first, last});
         }
       },
       kRowsPerTask);

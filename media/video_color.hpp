@@ -5,6 +5,7 @@
 
 #include "media/libav.hpp"
 #include "media/video.hpp"
+#include "media/video_facts.hpp"
 
 #include <string>
 #include <vector>
@@ -44,9 +45,10 @@ struct ColorCodes {
 // pixels are composed over black.
 class FrameToPicture {
  public:
-  // `color.matrix` and `color.full_range` are believed, whatever the frames say. Throws Error for
-  // a matrix that is no matrix ("ictcp").
-  explicit FrameToPicture(const ColorTags& color);
+  // `color.matrix` and `color.full_range` are believed, whatever the frames say. `done` has been
+  // done to the frames since they were decoded: chroma samples have moved along. Throws Error for a
+  // matrix that is no matrix ("ictcp").
+  explicit FrameToPicture(const ColorTags& color, const Orientation& done = {});
 
   // CV_8UC3 where the frame has 8 bits or fewer, else CV_16UC3 (0..65535). `picture` is written
   // over where it has the right size and type and no other owner. Throws Error for a pixel format
@@ -61,6 +63,7 @@ class FrameToPicture {
   const AVFrame& planar(const AVFrame& frame);
 
   ColorTags color_;
+  Orientation done_;
   libav::FramePtr repacked_;
   libav::SwsPtr repacker_;
 };
