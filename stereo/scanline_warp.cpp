@@ -82,6 +82,20 @@ void sample_row(const ScanlineRow& row, const SourceRow<T>& source, T* view, T* 
   }
 }
 
+// The disocclusions of a row; parts of a gap that are filled from different surfaces are apart.
+void list_disocclusions(const ScanlineRow& row, const float* parallax, int y,
+                        std::vector<Disocclusion>& list) {
+  for (const FilledRun& run : row.filled) {
+    if (run.visibility != Visibility::kDisoccluded) continue;
+    for (int x = run.first; x < run.last;) {
+      const int first = x;
+      const float source = row.source_x[static_cast<std::size_t>(first)];
+      while (x < run.last && row.source_x[static_cast<std::size_t>(x)] == source) ++x;
+      list.push_back({y, first, x, parallax[static_cast<int>(source)]});
+    }
+  }
+}
+
 // Weights of a Gaussian for distances 0, 1, ... up to 2 sigma; not normalised.
 std::vector<float> gaussian(float sigma) {
   std::vector<float> weights;
@@ -177,6 +191,7 @@ struct ScanlineWarp::Workspace {
   cv::Mat visibility;             // of the view being made
   cv::Mat fills;                  // its fills before they are evened
   std::vector<ScanlineRow> rows;  // one per band
+  std::array<std::vector<Disocclusion>, kNumBands> disocclusions;  // of the view being made
 
   void require_source() const {
     if (picture.empty()) throw std::logic_error("a warp needs its source first");
@@ -227,7 +242,7 @@ void ScanlineWarp::set_source(const cv::Mat& picture, const cv::Mat& parallax_px
   }
 }
 
-void ScanlineWarp::render(Eye eye, cv::Mat& view) {
+void ScanlineWarp::render(Eye eye, cv::Mat& view, std::vector<Disocclusion>* disocclusions) {
   Workspace& work = *workspace_;
   work.require_source();
   const cv::Size size = work.picture.size();
@@ -235,6 +250,7 @@ void ScanlineWarp::render(Eye eye, cv::Mat& view) {
   work.fills.create(size_with_slack(size), work.picture.type());
   work.visibility.create(size, CV_8UC1);
   const int band = rows_per_band(size.height);
+  for (auto& list : work.disocclusions) list.clear();
   with_pixel_type(view.type(), [&]<class T, int kChannels>() {
     const auto render_rows = [&](int first, int last) {
       for (int y = first; y < last; ++y) {
@@ -244,12 +260,21 @@ void ScanlineWarp::render(Eye eye, cv::Mat& view) {
         sample_row<T, kChannels>(row, source, view.ptr<T>(y), work.fills.ptr<T>(y));
         std::memset(work.visibility.ptr(y), 0, static_cast<std::size_t>(size.width));
         mark_filled(row.filled, work.visibility.ptr(y));
+        if (disocclusions != nullptr) {
+          list_disocclusions(row, work.parallax.ptr<float>(y), y,
+                             work.disocclusions[static_cast<std::size_t>(y / band)]);
+        }
       }
     };
     parallel_for(0, size.height, render_rows, band);
   });
   if (work.fill_weights.size() > 1) {
     smooth_from(work.visibility, work.fills, work.fill_weights, view);
+  }
+  if (disocclusions == nullptr) return;
+  disocclusions->clear();
+  for (const auto& list : work.disocclusions) {
+    disocclusions->insert(disocclusions->end(), list.begin(), list.end());
   }
 }
 

@@ -14,6 +14,7 @@
 #include "core/eye.hpp"
 
 #include <memory>
+#include <vector>
 
 #include <opencv2/core.hpp>
 
@@ -61,6 +62,15 @@ struct WarpMap {
   cv::Mat visibility;  // CV_8UC1, Visibility
 };
 
+// Target columns [first, last) of row y that the source did not see (Visibility::kDisoccluded).
+// The surface behind, from which they are filled, has this parallax where the gap begins.
+struct Disocclusion {
+  int y;
+  int first;
+  int last;
+  float parallax_px;
+};
+
 // Warps pictures of one size after another without allocating for each. Not for several threads at
 // once (it uses all threads itself, core/parallel.hpp).
 class ScanlineWarp {
@@ -79,8 +89,10 @@ class ScanlineWarp {
   void set_source(const cv::Mat& picture, const cv::Mat& parallax_px);
 
   // The view of one eye, of the source's size and type. `view` is allocated only if its size or
-  // type is another; it must not be the source. Throws std::logic_error before set_source.
-  void render(Eye eye, cv::Mat& view);
+  // type is another; it must not be the source. `disocclusions`, if given, becomes the list of what
+  // had to be filled, from top to bottom, for those who know better what is there. Throws
+  // std::logic_error before set_source.
+  void render(Eye eye, cv::Mat& view, std::vector<Disocclusion>* disocclusions = nullptr);
 
   // Where the pixels of that view come from. Fills are not evened here; see smooth_fills().
   void map(Eye eye, WarpMap& map);

@@ -435,5 +435,31 @@ TEST(ScanlineWarp, KeepsItsMemoryFromFrameToFrame) {
   EXPECT_EQ(view.data, pixels);
 }
 
+TEST(ScanlineWarp, ListsExactlyTheDisoccludedPixelsAndWhatIsBehind) {
+  const cv::Mat picture = noise_picture(200, 90, CV_8UC3);
+  cv::Mat parallax(picture.size(), CV_32FC1, cv::Scalar(-2.0));
+  parallax(cv::Rect(50, 20, 60, 40)).setTo(6.0);
+  for (const Eye eye : {Eye::kLeft, Eye::kRight}) {
+    ScanlineWarp warp(plain());
+    warp.set_source(picture, parallax);
+    cv::Mat view;
+    std::vector<Disocclusion> list = {{1, 2, 3, 4.0F}};
+    warp.render(eye, view, &list);
+    WarpMap map;
+    warp.map(eye, map);
+    cv::Mat listed(picture.size(), CV_8UC1, cv::Scalar(kVisible));
+    for (const Disocclusion& gap : list) {
+      EXPECT_EQ(gap.parallax_px, -2.0F);
+      EXPECT_LT(gap.first, gap.last);
+      listed.row(gap.y).colRange(gap.first, gap.last).setTo(kDisoccluded);
+    }
+    EXPECT_EQ(cv::norm(listed == kDisoccluded, map.visibility == kDisoccluded, cv::NORM_INF), 0.0);
+    EXPECT_EQ(list.size(), 40U);
+    cv::Mat without;
+    warp.render(eye, without);
+    EXPECT_EQ(cv::norm(view, without, cv::NORM_INF), 0.0);
+  }
+}
+
 }  // namespace
 }  // namespace vergence::stereo
