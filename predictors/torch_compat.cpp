@@ -8,6 +8,7 @@
 #include <exception>
 #include <sstream>
 
+#include <ATen/Config.h>
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 #ifdef __x86_64__
@@ -15,6 +16,9 @@
 #endif
 #include <dlfcn.h>
 #include <fmt/format.h>
+#if AT_PARALLEL_OPENMP
+#include <omp.h>
+#endif
 #include <spdlog/spdlog.h>
 #include <torch/cuda.h>
 #include <torch/version.h>
@@ -72,7 +76,15 @@ std::string resolve_device(const std::string& device) {
 }
 
 void set_torch_threads(int threads) {
+#if AT_PARALLEL_OPENMP
+  // at::set_num_threads() would make a second pool (of XNNPACK, which nothing here uses) anew every
+  // time, whose threads then spin for milliseconds. What counts is OpenMP's number for the calling
+  // thread, which LibTorch sets to its default when the thread first asks.
+  static_cast<void>(at::get_num_threads());
+  omp_set_num_threads(threads);
+#else
   at::set_num_threads(threads);
+#endif
   set_openblas_threads(threads);
 }
 

@@ -76,37 +76,38 @@ inline Vector activated(Vector x, Activation activation) {
   return x;
 }
 
-// One tile of a product: `Rows` rows from `row`, one panel of columns from `column`.
-template <int Rows>
+// One tile of a product: `Rows` rows from `row`, one panel of columns from `column`, or, with one
+// half, the first half of it: a last panel is often not more.
+template <int Rows, int Halves>
 void multiply_tile(const Product& p, int row, int column) {
   const std::size_t stride = p.a_stride;
   const float* a = p.a + static_cast<std::size_t>(row) * stride;
   const auto depth = static_cast<std::size_t>(p.depth);
   const float* b = p.b + static_cast<std::size_t>(column / kPanel) * p.b_stride;
-  Vector sums[Rows][2] = {};
+  Vector sums[Rows][Halves] = {};
   for (int segment = 0; segment < p.segments; ++segment, a += p.segment_stride) {
     for (std::size_t k = 0; k < depth; ++k, b += kPanel) {
       const Vector b0 = load(b);
-      const Vector b1 = load(b + kLanes);
+      const Vector b1 = load(b + kLanes * (Halves - 1));
 #pragma GCC unroll 16
       for (int r = 0; r < Rows; ++r) {
         const Vector x = all(a[static_cast<std::size_t>(r) * stride + k]);
         sums[r][0] += x * b0;
-        sums[r][1] += x * b1;
+        if constexpr (Halves == 2) sums[r][1] += x * b1;
       }
     }
   }
-  const int columns = p.columns - column < kPanel ? p.columns - column : kPanel;
+  constexpr int kWidth = Halves * kLanes;
+  const int columns = p.columns - column < kWidth ? p.columns - column : kWidth;
   for (int r = 0; r < Rows; ++r) {
-    float values[kPanel];
+    float values[kWidth];
     const auto index = static_cast<std::size_t>(row + r);
     float* c = p.c + index * p.c_stride + column;
     const float* residual =
         p.residual == nullptr ? nullptr : p.residual + index * p.residual_stride + column;
-    store(values, sums[r][0]);
-    store(values + kLanes, sums[r][1]);
-    if (columns == kPanel) {
-      for (int half = 0; half < kPanel; half += kLanes) {
+    for (int half = 0; half < Halves; ++half) store(values + half * kLanes, sums[r][half]);
+    if (columns == kWidth) {
+      for (int half = 0; half < kWidth; half += kLanes) {
         Vector y = load(values + half);
         if (p.bias != nullptr) y += load(p.bias + column + half);
         y = activated(y, p.activation);
@@ -116,7 +117,7 @@ void multiply_tile(const Product& p, int row, int column) {
       continue;
     }
     for (int j = 0; j < columns && p.bias != nullptr; ++j) values[j] += p.bias[column + j];
-    for (int half = 0; half < kPanel; half += kLanes) {
+    for (int half = 0; half < kWidth; half += kLanes) {
       store(values + half, activated(load(values + half), p.activation));
     }
     for (int j = 0; j < columns; ++j) c[j] = values[j] + (residual == nullptr ? 0.0F : residual[j]);
@@ -127,7 +128,11 @@ void multiply_tile(const Product& p, int row, int column) {
 template <int Rows>
 void multiply_rows(const Product& p, int rows, int row, int column) {
   if (rows == Rows) {
-    multiply_tile<Rows>(p, row, column);
+    if (p.columns - column <= kLanes) {
+      multiply_tile<Rows, 1>(p, row, column);
+    } else {
+      multiply_tile<Rows, 2>(p, row, column);
+    }
   } else if constexpr (Rows > 1) {
     multiply_rows<Rows - 1>(p, rows, row, column);
   }

@@ -28,6 +28,18 @@ constexpr int kWindowSlot = 0;
 constexpr int kBlendSlot = 1;
 constexpr int kLineSlot = 2;
 
+// body(0) to body(count - 1); by this thread alone where all of it takes less time than it takes
+// another thread to wake up. `operations`: multiplications, or values that are written.
+void share_out(const Workers& workers, int count, Size operations,
+               const std::function<void(int)>& body) {
+  constexpr Size kWorthWaking = Size{1} << 21;
+  if (operations >= kWorthWaking) {
+    workers.run(count, body);
+    return;
+  }
+  for (int i = 0; i < count; ++i) body(i);
+}
+
 Size panel_stride(const PackedMatrix& matrix) {
   return size_of(matrix.depth) * size_of(kernels().panel);
 }
@@ -207,7 +219,8 @@ void run(const LinearLayer& layer, const Workers& workers) {
   const int tile = kernels().tile;
   const int most = depth > 1024 ? 4 * tile : 8 * tile;
   const int at_a_time = share(layer.rows, most, workers.threads);
-  workers.run(tasks_of(layer.rows, at_a_time), [&](int task) {
+  const Size operations = layer.rows * size_of(depth) * size_of(columns);
+  share_out(workers, tasks_of(layer.rows, at_a_time), operations, [&](int task) {
     const Size first = size_of(task) * size_of(at_a_time);
     const Size out = first * size_of(columns);
     multiply_deep({.a = layer.input + first * size_of(depth),
@@ -244,7 +257,9 @@ void run(const ConvLayer& layer, const Workers& workers) {
   const int rows_in_window = static_cast<int>(std::max(kWindow / line, Size{1}));
   const int most = std::max((rows_in_window - layer.kernel) / layer.stride + 1, 1);
   const int at_a_time = share(size_of(height), most, workers.threads);
-  workers.run(tasks_of(size_of(height), at_a_time), [&](int task) {
+  const Size operations = size_of(height) * size_of(layer.output_width()) *
+                          size_of(layer.weights.depth) * size_of(layer.weights.columns);
+  share_out(workers, tasks_of(size_of(height), at_a_time), operations, [&](int task) {
     const int first = task * at_a_time;
     const int rows = std::min(at_a_time, height - first);
     const int window = (rows - 1) * layer.stride + layer.kernel;
@@ -369,7 +384,8 @@ void run(const ResizeLayer& layer, const Workers& workers) {
       samples(layer.input.width, layer.width, layer.align_corners);
   const Size line = size_of(layer.width) * size_of(layer.input.channels);
   const int at_a_time = share(size_of(layer.height), 16, workers.threads);
-  workers.run(tasks_of(size_of(layer.height), at_a_time), [&](int task) {
+  const Size operations = 4 * size_of(layer.height) * line;
+  share_out(workers, tasks_of(size_of(layer.height), at_a_time), operations, [&](int task) {
     const int last = std::min((task + 1) * at_a_time, layer.height);
     for (int y = task * at_a_time; y < last; ++y) {
       resize_row(layer.input, sample_at(y, layer.input.height, layer.height, layer.align_corners),
@@ -380,7 +396,8 @@ void run(const ResizeLayer& layer, const Workers& workers) {
 
 void run(const NormLayer& layer, const Workers& workers) {
   const int at_a_time = share(layer.rows, 128, workers.threads);
-  workers.run(tasks_of(layer.rows, at_a_time), [&](int task) {
+  const Size operations = 8 * layer.rows * layer.channels;
+  share_out(workers, tasks_of(layer.rows, at_a_time), operations, [&](int task) {
     const Size last = std::min((size_of(task) + 1) * size_of(at_a_time), layer.rows);
     for (Size row = size_of(task) * size_of(at_a_time); row < last; ++row) {
       kernels().normalise(layer.input + row * layer.channels, layer.channels, layer.weight,

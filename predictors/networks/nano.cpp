@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The embedded network; layer names, shapes and order are those of models/nano/ARCHITECTURE.md.
+#include "predictors/networks/vit.hpp"
 #include "predictors/torch_network.hpp"
 
-#include <array>
-#include <cmath>
-#include <map>
+#include <string>
 
 #include <ATen/ATen.h>
 
@@ -13,127 +12,125 @@ namespace {
 
 using at::Tensor;
 
-struct ConvRow {
-  const char* name;
-  std::int64_t in, out, kernel;
-};
-
-constexpr std::array<ConvRow, 30> kConvs = {{
-    {"stem", 3, 16, 3},      {"down1", 16, 40, 3},    {"b1.0.a", 40, 40, 3},
-    {"b1.0.b", 40, 40, 3},   {"down2", 40, 72, 3},    {"b2.0.a", 72, 72, 3},
-    {"b2.0.b", 72, 72, 3},   {"b2.1.a", 72, 72, 3},   {"b2.1.b", 72, 72, 3},
-    {"down3", 72, 128, 3},   {"b3.0.a", 128, 128, 3}, {"b3.0.b", 128, 128, 3},
-    {"b3.1.a", 128, 128, 3}, {"b3.1.b", 128, 128, 3}, {"down4", 128, 192, 3},
-    {"b4.0.a", 192, 192, 3}, {"b4.0.b", 192, 192, 3}, {"p4", 192, 96, 1},
-    {"l3", 128, 96, 1},      {"f3", 96, 96, 3},       {"q3", 96, 64, 1},
-    {"l2", 72, 64, 1},       {"f2", 64, 64, 3},       {"q2", 64, 40, 1},
-    {"l1", 40, 40, 1},       {"f1", 40, 40, 3},       {"q1", 40, 24, 1},
-    {"l0", 16, 24, 1},       {"f0", 24, 24, 3},       {"head", 24, 1, 3},
-}};
-
 constexpr std::int64_t kChannels = 192;  // of a token
 constexpr std::int64_t kHeads = 6;
-constexpr std::int64_t kHeadSize = kChannels / kHeads;
 constexpr std::int64_t kHidden = 384;
 
-struct Layer {
-  Tensor weight, bias;
+// Bilinear, align_corners = false.
+Tensor twice(const Tensor& x) {
+  return resize_bilinear(x, 2 * x.size(2), 2 * x.size(3), /*align_corners=*/false);
+}
+
+Conv conv(Parameters& parameters, const std::string& name, std::int64_t in, std::int64_t out,
+          std::int64_t stride = 1) {
+  return {parameters, name, {.in = in, .out = out, .stride = stride}};
+}
+
+Conv pointwise(Parameters& parameters, const std::string& name, std::int64_t in, std::int64_t out) {
+  return {parameters, name, {.in = in, .out = out, .kernel = 1, .padding = 0}};
+}
+
+struct Residual {
+  Residual(Parameters& parameters, const std::string& name, std::int64_t channels)
+      : a(conv(parameters, name + ".a", channels, channels)),
+        b(conv(parameters, name + ".b", channels, channels)) {}
+
+  [[nodiscard]] Tensor operator()(const Tensor& x) const {
+    return b.added_to(x, a(x, Activation::kRelu)).relu_();
+  }
+
+  Conv a, b;
+};
+
+// A coarse map joins the finer one.
+struct Merge {
+  Merge(Parameters& parameters, const std::string& coarse_name, std::int64_t coarse,
+        const std::string& fine_name, std::int64_t fine, const std::string& smooth_name,
+        std::int64_t out)
+      : from_coarse(pointwise(parameters, coarse_name, coarse, out)),
+        from_fine(pointwise(parameters, fine_name, fine, out)),
+        smooth(conv(parameters, smooth_name, out, out)) {}
+
+  [[nodiscard]] Tensor operator()(const Tensor& coarse, const Tensor& fine) const {
+    const Tensor sum = from_fine.added_to(twice(from_coarse(coarse)), fine);
+    return smooth.of_rectified(sum, Activation::kRelu);
+  }
+
+  Conv from_coarse, from_fine, smooth;
+};
+
+// A block of a transformer without positions, on tokens [N, T, 192].
+struct Attention {
+  Attention(Parameters& parameters, const std::string& name)
+      : n1(parameters, name + ".n1", kChannels, kEpsilon),
+        qkv(parameters, name + ".qkv", kChannels, 3 * kChannels),
+        proj(parameters, name + ".proj", kChannels, kChannels),
+        n2(parameters, name + ".n2", kChannels, kEpsilon),
+        fc1(parameters, name + ".fc1", kChannels, kHidden),
+        fc2(parameters, name + ".fc2", kHidden, kChannels) {}
+
+  // Takes the tokens' memory.
+  [[nodiscard]] Tensor operator()(const Tensor& tokens) const {
+    const Tensor seen = proj.added_to(tokens, self_attention(qkv(n1(tokens)), kHeads));
+    return fc2.added_to(seen, fc1(n2(seen), Activation::kRelu));
+  }
+
+  static constexpr double kEpsilon = 1e-5;
+  LayerNorm n1;
+  Linear qkv, proj;
+  LayerNorm n2;
+  Linear fc1, fc2;
 };
 
 class NanoNetwork : public TorchNetwork {
  public:
-  explicit NanoNetwork(Parameters& parameters) {
-    const auto add = [&](const std::string& name, std::initializer_list<std::int64_t> shape) {
-      layers_[name] = {.weight = parameters.take(name + ".weight", shape),
-                       .bias = parameters.take(name + ".bias", {*shape.begin()})};
-    };
-    for (const auto& [name, in, out, kernel] : kConvs) add(name, {out, in, kernel, kernel});
-    for (const std::string block : {"att.0", "att.1"}) {
-      add(block + ".n1", {kChannels});
-      add(block + ".qkv", {3 * kChannels, kChannels});
-      add(block + ".proj", {kChannels, kChannels});
-      add(block + ".n2", {kChannels});
-      add(block + ".fc1", {kHidden, kChannels});
-      add(block + ".fc2", {kChannels, kHidden});
-    }
-    // Channels of a pixel side by side: a fifth less time than plane by plane.
-    for (auto& [name, layer] : layers_) {
-      if (layer.weight.dim() == 4) {
-        layer.weight = layer.weight.contiguous(at::MemoryFormat::ChannelsLast);
-      }
-    }
-  }
+  explicit NanoNetwork(Parameters& p)
+      : stem_(conv(p, "stem", 3, 16, 2)),
+        down1_(conv(p, "down1", 16, 40, 2)),
+        down2_(conv(p, "down2", 40, 72, 2)),
+        down3_(conv(p, "down3", 72, 128, 2)),
+        down4_(conv(p, "down4", 128, kChannels, 2)),
+        b1_(p, "b1.0", 40),
+        b2_{{p, "b2.0", 72}, {p, "b2.1", 72}},
+        b3_{{p, "b3.0", 128}, {p, "b3.1", 128}},
+        b4_(p, "b4.0", kChannels),
+        att_{{p, "att.0"}, {p, "att.1"}},
+        merge3_(p, "p4", kChannels, "l3", 128, "f3", 96),
+        merge2_(p, "q3", 96, "l2", 72, "f2", 64),
+        merge1_(p, "q2", 64, "l1", 40, "f1", 40),
+        merge0_(p, "q1", 40, "l0", 16, "f0", 24),
+        head_(conv(p, "head", 24, 1)) {}
 
   [[nodiscard]] Tensor forward(const Tensor& batch) const override {
-    const Tensor x0 = conv("stem", batch.contiguous(at::MemoryFormat::ChannelsLast), 2).relu_();
-    const Tensor x1 = residual("b1.0", conv("down1", x0, 2).relu_());
-    const Tensor x2 = residual("b2.1", residual("b2.0", conv("down2", x1, 2).relu_()));
-    const Tensor x3 = residual("b3.1", residual("b3.0", conv("down3", x2, 2).relu_()));
-    const Tensor x4 = transformer(residual("b4.0", conv("down4", x3, 2).relu_()));
-    const Tensor y3 = merge("p4", x4, "l3", x3, "f3");
-    const Tensor y2 = merge("q3", y3, "l2", x2, "f2");
-    const Tensor y1 = merge("q2", y2, "l1", x1, "f1");
-    const Tensor y0 = merge("q1", y1, "l0", x0, "f0");
-    return twice(conv("head", y0));
+    const Tensor x0 = stem_(batch, Activation::kRelu);
+    const Tensor x1 = b1_(down1_(x0, Activation::kRelu));
+    const Tensor x2 = b2_[1](b2_[0](down2_(x1, Activation::kRelu)));
+    const Tensor x3 = b3_[1](b3_[0](down3_(x2, Activation::kRelu)));
+    const Tensor x4 = transformer(b4_(down4_(x3, Activation::kRelu)));
+    const Tensor y3 = merge3_(x4, x3);
+    const Tensor y2 = merge2_(y3, x2);
+    const Tensor y1 = merge1_(y2, x1);
+    const Tensor y0 = merge0_(y1, x0);
+    return twice(head_(y0));
   }
 
  private:
-  [[nodiscard]] const Layer& layer(const std::string& name) const { return layers_.at(name); }
-
-  [[nodiscard]] Tensor conv(const std::string& name, const Tensor& x,
-                            std::int64_t stride = 1) const {
-    const auto& [weight, bias] = layer(name);
-    return at::conv2d(x, weight, bias, stride, weight.size(2) / 2);
-  }
-
-  [[nodiscard]] Tensor residual(const std::string& name, const Tensor& x) const {
-    return conv(name + ".b", conv(name + ".a", x).relu_()).add_(x).relu_();
-  }
-
-  // Bilinear, align_corners = false.
-  [[nodiscard]] static Tensor twice(const Tensor& x) {
-    return at::upsample_bilinear2d(x, {2 * x.size(2), 2 * x.size(3)}, false);
-  }
-
-  // The coarse map joins the finer one.
-  [[nodiscard]] Tensor merge(const char* from_coarse, const Tensor& coarse, const char* from_fine,
-                             const Tensor& fine, const char* smooth) const {
-    const Tensor sum = twice(conv(from_coarse, coarse)).add_(conv(from_fine, fine)).relu_();
-    return conv(smooth, sum).relu_();
-  }
-
-  [[nodiscard]] Tensor linear(const std::string& name, const Tensor& x) const {
-    return at::linear(x, layer(name).weight, layer(name).bias);
-  }
-
-  [[nodiscard]] Tensor normalise(const std::string& name, const Tensor& x) const {
-    return at::layer_norm(x, {kChannels}, layer(name).weight, layer(name).bias, 1e-5);
-  }
-
-  // t [N, T, 192]
-  [[nodiscard]] Tensor attention(const std::string& name, Tensor t) const {
-    const std::int64_t n = t.size(0);
-    const std::int64_t count = t.size(1);
-    const Tensor qkv = linear(name + ".qkv", normalise(name + ".n1", t))
-                           .reshape({n, count, 3, kHeads, kHeadSize})
-                           .permute({2, 0, 3, 1, 4});  // [3, N, heads, T, 32]
-    const Tensor query = qkv[0] / std::sqrt(static_cast<double>(kHeadSize));
-    const Tensor weights = query.matmul(qkv[1].transpose(2, 3)).softmax(-1);
-    const Tensor mixed = weights.matmul(qkv[2]).transpose(1, 2).reshape({n, count, kChannels});
-    t = t + linear(name + ".proj", mixed);
-    const Tensor hidden = linear(name + ".fc1", normalise(name + ".n2", t)).relu_();
-    return t + linear(name + ".fc2", hidden);
-  }
-
   // Both blocks over the pixels of x [N, 192, h, w] as tokens.
   [[nodiscard]] Tensor transformer(const Tensor& x) const {
     const Tensor tokens = x.permute({0, 2, 3, 1}).reshape({x.size(0), -1, kChannels});
-    return attention("att.1", attention("att.0", tokens))
+    return att_[1](att_[0](tokens))
         .reshape({x.size(0), x.size(2), x.size(3), kChannels})
         .permute({0, 3, 1, 2});
   }
 
-  std::map<std::string, Layer> layers_;
+  Conv stem_, down1_, down2_, down3_, down4_;
+  Residual b1_;
+  Residual b2_[2];
+  Residual b3_[2];
+  Residual b4_;
+  Attention att_[2];
+  Merge merge3_, merge2_, merge1_, merge0_;
+  Conv head_;
 };
 
 }  // namespace
