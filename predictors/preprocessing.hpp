@@ -16,7 +16,7 @@ namespace vergence::predictors {
 struct Placement {
   cv::Size input;        // the network's input
   cv::Rect filled;       // all of it but for kFitPad: the picture with its mirrored border
-  cv::Size border;       // mirrored pixels before and after each side, in pixels of the picture
+  cv::Size border = {};  // mirrored pixels before and after each side, in pixels of the picture
   cv::Rect2d picture;    // the picture alone, in pixels of the input
   double scale_x = 1.0;  // pixels of the input per pixel of the picture
   double scale_y = 1.0;

@@ -31,12 +31,28 @@ struct Product {
   std::size_t c_stride = 0;
 };
 
+// One row of a convolution in which every channel has a filter of its own:
+// c[x][channel] = bias[channel] + sum of weights[ky][kx][channel] * a[ky][x * stride +
+// kx][channel].
+struct Filtering {
+  const float* a = nullptr;
+  std::size_t line = 0;  // floats from one row of the window to the next
+  int kernel = 3;        // 3 or 5
+  int stride = 1;
+  std::size_t channels = 0;
+  const float* weights = nullptr;  // [kernel][kernel][channels]
+  const float* bias = nullptr;     // [channels], or none
+  int columns = 0;
+  float* c = nullptr;  // [columns][channels]
+};
+
 struct Kernels {
   const char* name;  // of the instruction set
   int panel;         // columns that are packed and computed together
   int tile;          // rows that are computed together
 
   void (*multiply)(const Product& product);
+  void (*filter)(const Filtering& filtering);
 
   // In place: exp(scale * (x - maximum)) of `count` values; gives the sum.
   float (*exponentials)(float* x, std::size_t count, float scale);

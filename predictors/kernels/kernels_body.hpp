@@ -151,6 +151,69 @@ void multiply(const Product& p) {
   }
 }
 
+// The filters of up to kLanes channels stay in registers along the row.
+template <int Kernel>
+void filter_lanes(const Filtering& f, std::size_t channel) {
+  const std::size_t step = static_cast<std::size_t>(f.stride) * f.channels;
+  Vector weights[Kernel * Kernel];
+  for (int i = 0; i < Kernel * Kernel; ++i) {
+    weights[i] = load(f.weights + static_cast<std::size_t>(i) * f.channels + channel);
+  }
+  const Vector bias = f.bias == nullptr ? Vector{} : load(f.bias + channel);
+  const float* from = f.a + channel;
+  float* to = f.c + channel;
+  for (int x = 0; x < f.columns; ++x, from += step, to += f.channels) {
+    Vector sum = bias;
+#pragma GCC unroll 5
+    for (int ky = 0; ky < Kernel; ++ky) {
+      const float* tap = from + static_cast<std::size_t>(ky) * f.line;
+#pragma GCC unroll 5
+      for (int kx = 0; kx < Kernel; ++kx, tap += f.channels) {
+        sum += weights[ky * Kernel + kx] * load(tap);
+      }
+    }
+    store(to, sum);
+  }
+}
+
+// The same for one channel.
+template <int Kernel>
+void filter_channel(const Filtering& f, std::size_t channel) {
+  const std::size_t step = static_cast<std::size_t>(f.stride) * f.channels;
+  const float* from = f.a + channel;
+  for (int x = 0; x < f.columns; ++x, from += step) {
+    float sum = f.bias == nullptr ? 0.0F : f.bias[channel];
+    for (int ky = 0; ky < Kernel; ++ky) {
+      for (int kx = 0; kx < Kernel; ++kx) {
+        sum +=
+            f.weights[static_cast<std::size_t>(ky * Kernel + kx) * f.channels + channel] *
+            from[static_cast<std::size_t>(ky) * f.line + static_cast<std::size_t>(kx) * f.channels];
+      }
+    }
+    f.c[static_cast<std::size_t>(x) * f.channels + channel] = sum;
+  }
+}
+
+template <int Kernel>
+void filter_all(const Filtering& f) {
+  std::size_t channel = 0;
+  for (; channel + kLanes <= f.channels; channel += kLanes) filter_lanes<Kernel>(f, channel);
+  // The last ones once more with some before them, where there are enough.
+  if (channel < f.channels && f.channels >= kLanes) {
+    filter_lanes<Kernel>(f, f.channels - kLanes);
+    return;
+  }
+  for (; channel < f.channels; ++channel) filter_channel<Kernel>(f, channel);
+}
+
+void filter(const Filtering& f) {
+  if (f.kernel == 3) {
+    filter_all<3>(f);
+  } else {
+    filter_all<5>(f);
+  }
+}
+
 inline float sum_of(Vector x) {
   float sum = 0.0F;
   for (int i = 0; i < kLanes; ++i) sum += x[i];
@@ -252,6 +315,7 @@ const Kernels kKernels = {VERGENCE_KERNELS_NAME,
                           kPanel,
                           kTile,
                           multiply,
+                          filter,
                           exponentials,
                           normalise,
                           blend,

@@ -249,28 +249,84 @@ int ConvLayer::output_width() const {
   return (width + 2 * padding - kernel) / stride + 1;
 }
 
-void run(const ConvLayer& layer, const Workers& workers) {
+namespace {
+
+// How a convolution's rows are shared out: whoever makes some of them first puts the rows of their
+// window together, with zeros around.
+struct RowShares {
+  int height = 0;  // rows to make
+  int kernel = 0;
+  int stride = 0;
+  Size operations = 0;  // of all rows
+};
+
+// Calls make(y, window) for every row: `window` are the rows that it is made from.
+void for_each_row(const PaddedRows& source, int padding, const RowShares& shares,
+                  const Workers& workers, const std::function<void(int, const float*)>& make) {
   constexpr Size kWindow = Size{96} * 1024;  // floats: the rows of a task stay in the cache
-  const PaddedRows source(layer);
   const Size line = source.stride();
-  const int height = layer.output_height();
   const int rows_in_window = static_cast<int>(std::max(kWindow / line, Size{1}));
-  const int most = std::max((rows_in_window - layer.kernel) / layer.stride + 1, 1);
-  const int at_a_time = share(size_of(height), most, workers.threads);
-  const Size operations = size_of(height) * size_of(layer.output_width()) *
-                          size_of(layer.weights.depth) * size_of(layer.weights.columns);
-  share_out(workers, tasks_of(size_of(height), at_a_time), operations, [&](int task) {
+  const int most = std::max((rows_in_window - shares.kernel) / shares.stride + 1, 1);
+  const int at_a_time = share(size_of(shares.height), most, workers.threads);
+  share_out(workers, tasks_of(size_of(shares.height), at_a_time), shares.operations, [&](int task) {
     const int first = task * at_a_time;
-    const int rows = std::min(at_a_time, height - first);
-    const int window = (rows - 1) * layer.stride + layer.kernel;
+    const int rows = std::min(at_a_time, shares.height - first);
+    const int window = (rows - 1) * shares.stride + shares.kernel;
     float* lines = scratch(kWindowSlot, size_of(window) * line);
     for (int y = 0; y < window; ++y) {
-      source.write(first * layer.stride - layer.padding + y, lines + size_of(y) * line);
+      source.write(first * shares.stride - padding + y, lines + size_of(y) * line);
     }
     for (int y = 0; y < rows; ++y) {
-      convolve_line(layer, lines + size_of(y * layer.stride) * line, line, first + y);
+      make(first + y, lines + size_of(y * shares.stride) * line);
     }
   });
+}
+
+}  // namespace
+
+void run(const ConvLayer& layer, const Workers& workers) {
+  const PaddedRows source(layer);
+  const int height = layer.output_height();
+  const Size operations = size_of(height) * size_of(layer.output_width()) *
+                          size_of(layer.weights.depth) * size_of(layer.weights.columns);
+  for_each_row(
+      source, layer.padding,
+      {.height = height, .kernel = layer.kernel, .stride = layer.stride, .operations = operations},
+      workers,
+      [&](int y, const float* window) { convolve_line(layer, window, source.stride(), y); });
+}
+
+int DepthwiseLayer::output_height() const {
+  return (input.height + 2 * padding - kernel) / stride + 1;
+}
+
+int DepthwiseLayer::output_width() const {
+  return (input.width + 2 * padding - kernel) / stride + 1;
+}
+
+void run(const DepthwiseLayer& layer, const Workers& workers) {
+  const ConvLayer input = {.input = layer.input, .padding = layer.padding};
+  const PaddedRows source(input);
+  const int height = layer.output_height();
+  const int width = layer.output_width();
+  const Size channels = size_of(layer.input.channels);
+  const Size values = size_of(width) * channels;
+  for_each_row(source, layer.padding,
+               {.height = height,
+                .kernel = layer.kernel,
+                .stride = layer.stride,
+                .operations = 4 * size_of(height) * values * size_of(layer.kernel)},
+               workers, [&](int y, const float* window) {
+                 kernels().filter({.a = window,
+                                   .line = source.stride(),
+                                   .kernel = layer.kernel,
+                                   .stride = layer.stride,
+                                   .channels = channels,
+                                   .weights = layer.weights,
+                                   .bias = layer.bias,
+                                   .columns = width,
+                                   .c = layer.output + size_of(y) * values});
+               });
 }
 
 void run(const ExpansionLayer& layer, const Workers& workers) {

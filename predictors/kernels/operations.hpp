@@ -71,6 +71,22 @@ struct ConvLayer {
 
 void run(const ConvLayer& layer, const Workers& workers);
 
+// Convolution with a filter of its own for every channel; zeros around the map.
+struct DepthwiseLayer {
+  Map input = {};
+  int kernel = 3;  // or 5
+  int stride = 1;
+  int padding = 1;
+  const float* weights = nullptr;  // [kernel][kernel][channels]
+  const float* bias = nullptr;     // [channels], or none
+  float* output = nullptr;         // [output_height()][output_width()][channels]
+
+  [[nodiscard]] int output_height() const;
+  [[nodiscard]] int output_width() const;
+};
+
+void run(const DepthwiseLayer& layer, const Workers& workers);
+
 // Transposed convolution whose stride is its kernel's side.
 struct ExpansionLayer {
   Map input = {};

@@ -48,24 +48,28 @@ Conv pointwise(Parameters& parameters, const std::string& conv, const std::strin
   return {parameters, weight, bias, {.in = in, .out = out, .kernel = 1, .padding = 0}};
 }
 
-// One convolution per channel.
+// One filter per channel.
 class Depthwise {
  public:
   Depthwise(Parameters& parameters, const std::string& conv, const std::string& norm,
             std::int64_t channels, const StageRow& stage, std::int64_t stride)
-      : kernel_(stage.kernel),
-        stride_(stride),
-        conv_(parameters,
-              take_folded(parameters, conv, norm, {channels, 1, kernel_, kernel_}, kNormEpsilon),
-              channels, stride, stride == 1 ? kernel_ / 2 : 0) {}
+      : Depthwise(parameters,
+                  take_folded(parameters, conv, norm, {channels, 1, stage.kernel, stage.kernel},
+                              kNormEpsilon),
+                  stride) {}
 
   [[nodiscard]] Tensor operator()(const Tensor& x) const {
     return conv_(stride_ == 1 ? x : pad_same(x, kernel_, stride_));
   }
 
  private:
+  Depthwise(const Parameters& parameters, const WeightAndBias& values, std::int64_t stride)
+      : kernel_(values.weight.size(2)),
+        stride_(stride),
+        conv_(parameters, values.weight, values.bias, stride, stride == 1 ? kernel_ / 2 : 0) {}
+
   std::int64_t kernel_, stride_;
-  GroupedConv conv_;
+  DepthwiseConv conv_;
 };
 
 // Inverted residual: expand (not in the first stage), filter, project.
@@ -100,11 +104,7 @@ Block take_block(Parameters& parameters, const StageRow& stage, int index, std::
 
 class EfficientNetLite3 : public LevelEncoder {
  public:
-  explicit EfficientNetLite3(Parameters& parameters)
-      : stem_(parameters,
-              take_folded(parameters, "pretrained.layer1.0", "pretrained.layer1.1",
-                          {kStemChannels, 3, 3, 3}, kNormEpsilon),
-              /*groups=*/1, /*stride=*/2, /*padding=*/0) {
+  explicit EfficientNetLite3(Parameters& parameters) : stem_(take_stem(parameters)) {
     std::int64_t channels = kStemChannels;
     for (const StageRow& stage : kStages) {
       for (int index = 0; index < stage.blocks; ++index) {
@@ -125,7 +125,14 @@ class EfficientNetLite3 : public LevelEncoder {
   }
 
  private:
-  GroupedConv stem_;
+  [[nodiscard]] static Conv take_stem(Parameters& parameters) {
+    const auto [weight, bias] =
+        take_folded(parameters, "pretrained.layer1.0", "pretrained.layer1.1",
+                    {kStemChannels, 3, 3, 3}, kNormEpsilon);
+    return {parameters, weight, bias, {.in = 3, .out = kStemChannels, .stride = 2, .padding = 0}};
+  }
+
+  Conv stem_;
   std::array<std::vector<Block>, 4> levels_;
 };
 

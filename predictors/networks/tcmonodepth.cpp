@@ -6,6 +6,7 @@
 #include "predictors/torch_network.hpp"
 
 #include <array>
+#include <optional>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -23,22 +24,6 @@ constexpr double kWhite = 255.0;  // the network takes 0-255 and divides by itse
 constexpr std::array<std::int64_t, 4> kChannels = {24, 48, 96, 192};
 constexpr std::array<int, 3> kBlocks = {4, 8, 4};
 
-// A convolution with its batch norm folded in.
-struct Conv {
-  Tensor weight, bias;
-  std::int64_t stride = 1;
-  std::int64_t groups = 1;
-
-  [[nodiscard]] Tensor operator()(const Tensor& x) const {
-    const std::int64_t padding = weight.size(2) / 2;
-    return at::conv2d(x, weight, bias, stride, padding, /*dilation=*/1, groups);
-  }
-};
-
-Tensor channels_last(const Tensor& weight) {
-  return weight.contiguous(at::MemoryFormat::ChannelsLast);
-}
-
 // Takes parameters by the names of the official file. That file has every block twice, once in
 // `features` and once in the slice of it (`stage1` to `stage3`) that holds the block.
 class Reader {
@@ -51,19 +36,29 @@ class Reader {
     twin_ = fmt::format("encoder.stage{}.{}.", stage, index);
   }
 
+  // 1x1 convolution `name` and the batch norm `norm`.
+  Conv pointwise(const std::string& name, const std::string& norm, std::int64_t in,
+                 std::int64_t out) {
+    const auto [weight, bias] = folded(name, norm, {out, in, 1, 1});
+    return {parameters_, weight, bias, {.in = in, .out = out, .kernel = 1, .padding = 0}};
+  }
+
+  // 3x3 filters, one per channel.
+  DepthwiseConv depthwise(const std::string& name, const std::string& norm, std::int64_t channels,
+                          std::int64_t stride = 1) {
+    const auto [weight, bias] = folded(name, norm, {channels, 1, 3, 3});
+    return {parameters_, weight, bias, stride, /*padding=*/1};
+  }
+
   // Convolution `name` and the batch norm `norm`; `shape` as the weight.
-  Conv conv(const std::string& name, const std::string& norm,
-            const std::vector<std::int64_t>& shape, std::int64_t stride = 1) {
+  WeightAndBias folded(const std::string& name, const std::string& norm,
+                       const std::vector<std::int64_t>& shape) {
     skip_twin(name + ".weight", shape);
     for (const char* part : {".weight", ".bias", ".running_mean", ".running_var"}) {
       skip_twin(norm + part, {shape[0]});
     }
     skip_twin(norm + ".num_batches_tracked", {});
-    const auto [weight, bias] = take_folded(parameters_, name, norm, shape, kNormEpsilon);
-    return {.weight = channels_last(weight),
-            .bias = bias,
-            .stride = stride,
-            .groups = shape[1] == 1 ? shape[0] : 1};
+    return take_folded(parameters_, name, norm, shape, kNormEpsilon);
   }
 
  private:
@@ -77,82 +72,94 @@ class Reader {
   std::string twin_;
 };
 
+// A branch of a block: filters, mixes the channels.
+struct Branch {
+  [[nodiscard]] Tensor operator()(const Tensor& x) const {
+    const Tensor input = expand ? (*expand)(x, Activation::kRelu) : x;
+    return project(depthwise(input), Activation::kRelu);
+  }
+
+  std::optional<Conv> expand;
+  DepthwiseConv depthwise;
+  Conv project;
+};
+
 // The first block of a stage halves the picture and works on all channels twice; the others pass
 // half of the channels through.
 struct ShuffleBlock {
-  ShuffleBlock(Reader& reader, int index, std::int64_t in, std::int64_t out, bool first)
-      : halves_picture(first) {
-    const std::string main = fmt::format("encoder.features.{}.branch_main.", index);
-    const std::int64_t middle = out / 2;
-    const std::int64_t stride = first ? 2 : 1;
-    expand = reader.conv(main + "0", main + "1", {middle, in, 1, 1});
-    depthwise = reader.conv(main + "3", main + "4", {middle, 1, 3, 3}, stride);
-    project = reader.conv(main + "5", main + "6", {out - in, middle, 1, 1});
-    if (!first) return;
-    const std::string other = fmt::format("encoder.features.{}.branch_proj.", index);
-    other_depthwise = reader.conv(other + "0", other + "1", {in, 1, 3, 3}, stride);
-    other_project = reader.conv(other + "2", other + "3", {in, in, 1, 1});
-  }
-
   [[nodiscard]] Tensor operator()(const Tensor& x) const {
-    if (halves_picture) return at::cat({other_project(other_depthwise(x)).relu_(), branch(x)}, 1);
+    if (other) return at::cat({(*other)(x), main(x)}, 1);
     // Channels with an even number pass through, those with an odd one are worked on.
     const Tensor pairs = x.reshape({x.size(0), x.size(1) / 2, 2, x.size(2), x.size(3)});
-    return at::cat({pairs.select(2, 0), branch(pairs.select(2, 1))}, 1);
+    return at::cat({pairs.select(2, 0), main(pairs.select(2, 1))}, 1);
   }
 
-  [[nodiscard]] Tensor branch(const Tensor& x) const {
-    return project(depthwise(expand(x).relu_())).relu_();
-  }
-
-  bool halves_picture;
-  Conv expand, depthwise, project, other_depthwise, other_project;
+  Branch main;
+  std::optional<Branch> other;  // of a first block
 };
+
+ShuffleBlock take_block(Reader& reader, int index, std::int64_t in, std::int64_t out, bool first) {
+  const std::string main = fmt::format("encoder.features.{}.branch_main.", index);
+  const std::int64_t middle = out / 2;
+  ShuffleBlock block = {
+      .main = {.expand = reader.pointwise(main + "0", main + "1", in, middle),
+               .depthwise = reader.depthwise(main + "3", main + "4", middle, first ? 2 : 1),
+               .project = reader.pointwise(main + "5", main + "6", middle, out - in)},
+      .other = std::nullopt};
+  if (!first) return block;
+  const std::string other = fmt::format("encoder.features.{}.branch_proj.", index);
+  block.other = {.expand = std::nullopt,
+                 .depthwise = reader.depthwise(other + "0", other + "1", in, 2),
+                 .project = reader.pointwise(other + "2", other + "3", in, in)};
+  return block;
+}
 
 // Joins a coarse map with the finer one before it.
 struct FusionBlock {
-  FusionBlock(Reader& reader, int number, std::int64_t fine, std::int64_t coarse) {
-    const std::string name = fmt::format("decoder.decoder{}.", number);
-    const std::int64_t joined = coarse + coarse / 4;
-    skip = reader.conv(name + "skip_conv.0", name + "skip_conv.1", {coarse / 4, fine, 1, 1});
-    depthwise =
-        reader.conv(name + "last_conv.0.conv.0", name + "last_conv.0.conv.1", {joined, 1, 3, 3});
-    project = reader.conv(name + "last_conv.0.conv.3", name + "last_conv.1", {fine, joined, 1, 1});
-  }
+  FusionBlock(Reader& reader, int number, std::int64_t fine, std::int64_t coarse)
+      : FusionBlock(reader, fmt::format("decoder.decoder{}.", number), fine, coarse,
+                    coarse + coarse / 4) {}
 
   [[nodiscard]] Tensor operator()(const Tensor& fine, const Tensor& coarse) const {
-    const Tensor side = skip(fine).relu_();
+    const Tensor side = skip(fine, Activation::kRelu);
     const Tensor enlarged =
-        at::upsample_bilinear2d(coarse, {side.size(2), side.size(3)}, /*align_corners=*/false);
-    return project(depthwise(at::cat({enlarged, side}, 1)).relu_()).relu_();
+        resize_bilinear(coarse, side.size(2), side.size(3), /*align_corners=*/false);
+    return project(depthwise(at::cat({enlarged, side}, 1)).relu_(), Activation::kRelu);
   }
 
-  Conv skip, depthwise, project;
+  Conv skip;
+  DepthwiseConv depthwise;
+  Conv project;
+
+ private:
+  FusionBlock(Reader& reader, const std::string& name, std::int64_t fine, std::int64_t coarse,
+              std::int64_t joined)
+      : skip(reader.pointwise(name + "skip_conv.0", name + "skip_conv.1", fine, coarse / 4)),
+        depthwise(
+            reader.depthwise(name + "last_conv.0.conv.0", name + "last_conv.0.conv.1", joined)),
+        project(reader.pointwise(name + "last_conv.0.conv.3", name + "last_conv.1", joined, fine)) {
+  }
 };
 
 class TcMonoDepth : public TorchNetwork {
  public:
-  explicit TcMonoDepth(Parameters& parameters) {
+  explicit TcMonoDepth(Parameters& parameters)
+      : first_(take_first(parameters)),
+        last_(parameters, "decoder.final", {.in = kChannels[0], .out = 1}) {
     Reader reader(parameters);
-    first_ = reader.conv("encoder.first_conv.0", "encoder.first_conv.1", {kChannels[0], 3, 3, 3},
-                         /*stride=*/2);
-    first_.weight.div_(kWhite);
     int index = 0;
     for (std::size_t stage = 0; stage < kBlocks.size(); ++stage) {
       auto& blocks = stages_[stage];
       for (int i = 0; i < kBlocks[stage]; ++i, ++index) {
         reader.enter(static_cast<int>(stage) + 1, index);
         const std::int64_t in = i == 0 ? kChannels[stage] : kChannels[stage + 1] / 2;
-        blocks.emplace_back(reader, index, in, kChannels[stage + 1], i == 0);
+        blocks.push_back(take_block(reader, index, in, kChannels[stage + 1], i == 0));
       }
     }
     for (int number = 1; number <= 3; ++number) {
       const auto level = static_cast<std::size_t>(number);
       fusions_.emplace_back(reader, number, kChannels[level - 1], kChannels[level]);
     }
-    last_ = {
-        .weight = channels_last(parameters.take("decoder.final.weight", {1, kChannels[0], 3, 3})),
-        .bias = parameters.take("decoder.final.bias", {1})};
     // Two heads at coarser sizes helped training only.
     for (std::size_t level = 1; level <= 2; ++level) {
       const std::string name = fmt::format("decoder.final{}.0.", level + 1);
@@ -163,7 +170,7 @@ class TcMonoDepth : public TorchNetwork {
 
   [[nodiscard]] Tensor forward(const Tensor& batch) const override {
     std::array<Tensor, 4> levels;
-    levels[0] = first_(batch.contiguous(at::MemoryFormat::ChannelsLast)).relu_();
+    levels[0] = first_(batch, Activation::kRelu);
     for (std::size_t stage = 0; stage < stages_.size(); ++stage) {
       Tensor x = levels[stage];
       for (const auto& block : stages_[stage]) x = block(x);
@@ -171,12 +178,18 @@ class TcMonoDepth : public TorchNetwork {
     }
     Tensor x = levels[3];
     for (std::size_t level = 3; level-- > 0;) x = fusions_[level](levels[level], x);
-    const Tensor half = last_(x).relu_();
-    return at::upsample_bilinear2d(half, {2 * half.size(2), 2 * half.size(3)},
-                                   /*align_corners=*/false);
+    const Tensor half = last_(x, Activation::kRelu);
+    return resize_bilinear(half, 2 * half.size(2), 2 * half.size(3), /*align_corners=*/false);
   }
 
  private:
+  [[nodiscard]] static Conv take_first(Parameters& parameters) {
+    const auto [weight, bias] =
+        Reader(parameters)
+            .folded("encoder.first_conv.0", "encoder.first_conv.1", {kChannels[0], 3, 3, 3});
+    return {parameters, weight / kWhite, bias, {.in = 3, .out = kChannels[0], .stride = 2}};
+  }
+
   Conv first_, last_;
   std::array<std::vector<ShuffleBlock>, kBlocks.size()> stages_;
   std::vector<FusionBlock> fusions_;  // finest first

@@ -228,6 +228,39 @@ Tensor Conv::added_to(const Tensor& residual, const Tensor& x) const {
   return residual.add_((*this)(x));
 }
 
+DepthwiseConv::DepthwiseConv(const Parameters& parameters, const Tensor& weight, const Tensor& bias,
+                             std::int64_t stride, std::int64_t padding)
+    : stride_(stride),
+      padding_(padding),
+      bias_(typed(bias, parameters.options().type)) {
+  if (on_kernels(parameters.options())) {
+    filters_ = weight.to(at::kFloat).squeeze(1).permute({1, 2, 0}).contiguous();
+  } else {
+    weight_ = weight.to(parameters.options().type).contiguous(kChannelsLast);
+  }
+}
+
+Tensor DepthwiseConv::operator()(const Tensor& x) const {
+  if (!filters_.defined()) {
+    return at::conv2d(x.to(weight_.scalar_type()), weight_, bias_, stride_, padding_,
+                      /*dilation=*/1, /*groups=*/weight_.size(0));
+  }
+  const Tensor input = channels_last(x);
+  DepthwiseLayer layer = {.input = map_of(input, 0),
+                          .kernel = count_of(filters_.size(0)),
+                          .stride = count_of(stride_),
+                          .padding = count_of(padding_),
+                          .weights = filters_.data_ptr<float>(),
+                          .bias = values_or_none(bias_)};
+  Tensor output = empty_maps(input, x.size(1), layer.output_height(), layer.output_width());
+  for (std::int64_t n = 0; n < input.size(0); ++n) {
+    layer.input = map_of(input, n);
+    layer.output = output.data_ptr<float>() + n * output.stride(0);
+    run(layer, workers());
+  }
+  return output;
+}
+
 PixelExpansion::PixelExpansion(Parameters& parameters, const std::string& name, std::int64_t in,
                                std::int64_t out, std::int64_t factor)
     : in_(in),

@@ -99,6 +99,22 @@ class Conv {
   at::Tensor to_one_;  // the weights of a 1x1 convolution to one channel, unpacked
 };
 
+// A 3x3 or 5x5 filter of its own for every channel; zero padding.
+class DepthwiseConv {
+ public:
+  // weight [channels, 1, kernel, kernel], bias [channels] or an undefined tensor.
+  DepthwiseConv(const Parameters& parameters, const at::Tensor& weight, const at::Tensor& bias,
+                std::int64_t stride, std::int64_t padding);
+
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const;
+
+ private:
+  std::int64_t stride_, padding_;
+  at::Tensor weight_;   // or
+  at::Tensor filters_;  // for our kernels: [kernel][kernel][channels]
+  at::Tensor bias_;
+};
+
 // Transposed convolution whose stride is its kernel's side: every pixel becomes a square of pixels.
 class PixelExpansion {
  public:

@@ -128,6 +128,44 @@ TEST_P(EveryInstructionSet, Normalises) {
   }
 }
 
+struct FilterCase {
+  int kernel, stride;
+  std::size_t channels;
+};
+
+TEST_P(EveryInstructionSet, FiltersEveryChannelByItself) {
+  constexpr int kColumns = 7;
+  for (const FilterCase& c : {FilterCase{3, 1, 3}, FilterCase{3, 2, 16}, FilterCase{5, 1, 37},
+                              FilterCase{5, 2, 64}, FilterCase{3, 1, 21}}) {
+    const auto kernel = static_cast<std::size_t>(c.kernel);
+    const std::size_t line =
+        ((kColumns - 1) * static_cast<std::size_t>(c.stride) + kernel) * c.channels;
+    const std::vector<float> a = numbers(kernel * line, 21);
+    const std::vector<float> weights = numbers(kernel * kernel * c.channels, 22);
+    const std::vector<float> bias = numbers(c.channels, 23);
+    std::vector<float> output(kColumns * c.channels);
+    GetParam()->filter({.a = a.data(),
+                        .line = line,
+                        .kernel = c.kernel,
+                        .stride = c.stride,
+                        .channels = c.channels,
+                        .weights = weights.data(),
+                        .bias = bias.data(),
+                        .columns = kColumns,
+                        .c = output.data()});
+    for (std::size_t i = 0; i < output.size(); ++i) {
+      const std::size_t channel = i % c.channels;
+      const std::size_t left = i / c.channels * static_cast<std::size_t>(c.stride);
+      double sum = bias[channel];
+      for (std::size_t k = 0; k < kernel * kernel; ++k) {
+        sum += static_cast<double>(weights[k * c.channels + channel]) *
+               a[k / kernel * line + (left + k % kernel) * c.channels + channel];
+      }
+      ASSERT_NEAR(output[i], sum, 1e-5) << c.kernel << ", " << c.channels << ", " << i;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Machine, EveryInstructionSet,
                          ::testing::ValuesIn(runnable_kernels().begin(), runnable_kernels().end()),
                          [](const auto& test) { return std::string(test.param->name); });
@@ -142,7 +180,8 @@ double rectified(double x, bool yes) {
 
 TEST(Convolution, SeesItsWindowAndZerosOutside) {
   for (const ConvCase& c : {ConvCase{7, 19, 5, 3, 3, 1, 1}, ConvCase{8, 9, 4, 33, 3, 2, 1},
-                            ConvCase{6, 17, 3, 2, 1, 1, 0}, ConvCase{12, 12, 3, 5, 4, 4, 0}}) {
+                            ConvCase{6, 17, 3, 2, 1, 1, 0}, ConvCase{12, 12, 3, 5, 4, 4, 0},
+                            ConvCase{60, 50, 20, 40, 3, 1, 1}}) {  // worth sharing out
     const auto depth = static_cast<std::size_t>(c.kernel * c.kernel * c.in);
     const auto out = static_cast<std::size_t>(c.out);
     const std::vector<float> input =
@@ -180,6 +219,52 @@ TEST(Convolution, SeesItsWindowAndZerosOutside) {
         }
       }
     }
+  }
+}
+
+TEST(Convolution, OfSingleChannelsIsTheSameWithTheOtherWeightsZero) {
+  constexpr int kHeight = 41;
+  constexpr int kWidth = 30;
+  constexpr int kChannels = 24;
+  const std::vector<float> input = numbers(std::size_t{kHeight} * kWidth * kChannels, 24);
+  const std::vector<float> filters = numbers(std::size_t{25} * kChannels, 25);
+  const std::vector<float> bias = numbers(kChannels, 26);
+  const std::size_t depth = std::size_t{25} * kChannels;
+  std::vector<float> weights(kChannels * depth);
+  for (std::size_t channel = 0; channel < kChannels; ++channel) {
+    for (std::size_t k = 0; k < 25; ++k) {
+      weights[channel * depth + k * kChannels + channel] = filters[k * kChannels + channel];
+    }
+  }
+  std::vector<float> packed(packed_size(static_cast<int>(depth), kChannels));
+  PackedMatrix matrix = {.depth = static_cast<int>(depth), .columns = kChannels};
+  pack_weights(weights.data(), matrix, packed.data(), alone());
+  matrix.values = packed.data();
+  const Map map = {input.data(), kHeight, kWidth, kChannels};
+  for (const int stride : {1, 2}) {
+    ConvLayer whole = {.input = map,
+                       .kernel = 5,
+                       .stride = stride,
+                       .padding = 2,
+                       .weights = matrix,
+                       .bias = bias.data()};
+    DepthwiseLayer single = {.input = map,
+                             .kernel = 5,
+                             .stride = stride,
+                             .padding = 2,
+                             .weights = filters.data(),
+                             .bias = bias.data()};
+    ASSERT_EQ(single.output_height(), whole.output_height());
+    ASSERT_EQ(single.output_width(), whole.output_width());
+    const auto count =
+        static_cast<std::size_t>(whole.output_height() * whole.output_width()) * kChannels;
+    std::vector<float> expected(count);
+    std::vector<float> actual(count);
+    whole.output = expected.data();
+    single.output = actual.data();
+    run(whole, alone());
+    run(single, backwards());
+    for (std::size_t i = 0; i < count; ++i) ASSERT_NEAR(actual[i], expected[i], 1e-5) << i;
   }
 }
 

@@ -89,7 +89,7 @@ const std::vector<Case> kCases = {
 };
 
 INSTANTIATE_TEST_SUITE_P(Filters, Resampled, ::testing::ValuesIn(kCases),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& test) { return test.param.name; });
 
 TEST(Resampled, APartIsThatPartOfTheWholeEnlarged) {
   const ResampleOptions bicubic = {.interpolation = Interpolation::kBicubic};
