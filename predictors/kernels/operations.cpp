@@ -284,7 +284,29 @@ void for_each_row(const PaddedRows& source, int padding, const RowShares& shares
 
 }  // namespace
 
+namespace {
+
+// Whether a convolution looks at single pixels as they are: then it is one product for all rows,
+// which reads the weights less often than one for each.
+bool is_product(const ConvLayer& layer) {
+  return layer.kernel == 1 && layer.stride == 1 && layer.padding == 0 && !layer.rectify &&
+         layer.resized_height == 0 && layer.last_weights == nullptr;
+}
+
+}  // namespace
+
 void run(const ConvLayer& layer, const Workers& workers) {
+  if (is_product(layer)) {
+    run(LinearLayer{.input = layer.input.values,
+                    .rows = size_of(layer.input.height) * size_of(layer.input.width),
+                    .weights = layer.weights,
+                    .bias = layer.bias,
+                    .residual = layer.residual,
+                    .activation = layer.activation,
+                    .output = layer.output},
+        workers);
+    return;
+  }
   const PaddedRows source(layer);
   const int height = layer.output_height();
   const Size operations = size_of(height) * size_of(layer.output_width()) *
