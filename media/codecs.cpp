@@ -180,6 +180,11 @@ const CodecTraits& find_codec(const std::string& name) {
   return *found;
 }
 
+std::string stream_codec(const EncodeOptions& options) {
+  const std::string name(find_codec(options.codec).name);
+  return avcodec_get_name(avcodec_find_encoder_by_name(name.c_str())->id);
+}
+
 std::vector<std::string> pixel_formats(const CodecTraits& codec) {
   std::vector<std::string> names;
   for (const AVPixelFormat format : formats_of(codec)) {

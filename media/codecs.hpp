@@ -14,18 +14,20 @@ namespace vergence::media {
 
 // One encoder of FFmpeg. The lists of words are empty where there is no such thing.
 struct CodecTraits {
-  std::string_view name;            // FFmpeg's: "libx264"
-  std::string_view quality_option;  // "crf", "qp", ...; empty = lossless, by profile or by bitrate
+  std::string_view name = {};  // FFmpeg's: "libx264"
+  std::string_view quality_option =
+      {};  // "crf", "qp", ...; empty = lossless, by profile or by bitrate
   double usual_quality = 0.0;
   double worst_quality = 0.0;  // the largest number; 0 is the best
-  std::string_view usual_preset;
-  std::span<const std::string_view> presets;
-  std::span<const std::string_view> tunes;
-  std::span<const std::string_view> profiles;
+  std::string_view usual_preset = {};
+  std::span<const std::string_view> presets = {};
+  std::span<const std::string_view> tunes = {};
+  std::span<const std::string_view> profiles = {};
   bool lossless = false;
   bool keeps_chroma = false;  // for editing rather than watching: chroma as fine as the input's
   bool odd_sizes = false;     // takes odd sizes with subsampled chroma
-  std::string_view device;    // FFmpeg's type of the device its frames must lie on; empty = memory
+  std::string_view device =
+      {};  // FFmpeg's type of the device its frames must lie on; empty = memory
 };
 
 // The traits of the encoder that FFmpeg knows by that name. Throws Error(kUsage), with the names
@@ -35,6 +37,9 @@ struct CodecTraits {
 // The names that we offer and that this FFmpeg has. A hardware encoder among them may still lack
 // its hardware.
 [[nodiscard]] std::vector<std::string> codec_names();
+
+// FFmpeg's name of what the encoder of these options makes ("h264"). Throws as find_codec().
+[[nodiscard]] std::string stream_codec(const EncodeOptions& options);
 
 // FFmpeg's names of the pixel formats of an encoder, its favourite first.
 [[nodiscard]] std::vector<std::string> pixel_formats(const CodecTraits& codec);

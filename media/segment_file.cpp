@@ -3,10 +3,13 @@
 
 #include "core/error.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <new>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -66,7 +69,7 @@ void SegmentFileWriter::write(AVPacket& packet) {
     last_duration_ = packet.duration;
   }
   packet.pts -= *origin_;
-  packet.dts = packet.pts;  // not stored
+  packet.dts -= *origin_;  // not stored
   packet.stream_index = kVideo;
   file_.write(packet, false);
 }
@@ -85,7 +88,9 @@ void SegmentFileWriter::finish() {
   file_.finish();
 }
 
-SegmentFileReader::SegmentFileReader(std::filesystem::path path) : path_(std::move(path)) {
+SegmentFileReader::SegmentFileReader(std::filesystem::path path, Rational time_base)
+    : path_(std::move(path)),
+      time_base_(time_base) {
   libav::capture_log();
   AVFormatContext* context = nullptr;
   const std::string address = "file:" + path_.string();
@@ -113,10 +118,12 @@ bool SegmentFileReader::read(AVPacket& packet) {
   libav::check(result, failed);
   if (packet.stream_index == kVideo) {
     ++num_packets_;
-    packet.pts += origin_;
+    // FFmpeg makes the unit of time finer, by a whole factor.
+    const AVRational unit = libav::rational(time_base_);
+    packet.pts = av_rescale_q(packet.pts, input_->streams[kVideo]->time_base, unit) + origin_;
     packet.dts = AV_NOPTS_VALUE;
     packet.duration = 0;
-    packet.time_base = input_->streams[kVideo]->time_base;
+    packet.time_base = unit;
     return true;
   }
   const std::string_view mark(reinterpret_cast<const char*>(packet.data),

@@ -39,8 +39,8 @@ class SegmentFileWriter {
 
 class SegmentFileReader {
  public:
-  // Throws Error when it is no segment.
-  explicit SegmentFileReader(std::filesystem::path path);
+  // `time_base`: the encoder's. Throws Error when it is no segment.
+  SegmentFileReader(std::filesystem::path path, Rational time_base);
 
   // The parameter sets of the stream (AVCodecContext::extradata).
   [[nodiscard]] std::vector<std::uint8_t> global_header() const;
@@ -54,6 +54,7 @@ class SegmentFileReader {
 
  private:
   std::filesystem::path path_;
+  Rational time_base_;
   libav::InputPtr input_;
   std::int64_t origin_ = 0;
   std::int64_t num_packets_ = 0;

@@ -211,7 +211,9 @@ void set_own_parameters(const CodecTraits& codec, const VideoFormat& format, cv:
   if (codec.name == "libsvtav1") merge("svtav1-params", svt_parameters(format));
   if (codec.name == "ffv1") {
     dictionary.set("level", "3");
-    dictionary.set("slices", size.width >= 64 && size.height >= 64 ? "16" : "4");
+    // FFmpeg does not cut every odd size into 16 slices.
+    const bool even = size.width % 2 == 0 && size.height % 2 == 0;
+    if (even && size.width >= 64 && size.height >= 64) dictionary.set("slices", "16");
     dictionary.set("slicecrc", "1");
   }
 }
@@ -465,8 +467,8 @@ std::vector<std::uint8_t> VideoEncoder::global_header() const {
   return {context.extradata, context.extradata + context.extradata_size};
 }
 
-std::string VideoEncoder::codec_name() const {
-  return avcodec_get_name(state_->context->codec_id);
+int VideoEncoder::reorder_delay() const {
+  return state_->context->has_b_frames;
 }
 
 }  // namespace vergence::media

@@ -43,8 +43,8 @@ class VideoEncoder {
   // The parameter sets of the stream (AVCodecContext::extradata).
   [[nodiscard]] std::vector<std::uint8_t> global_header() const;
 
-  // The codec's name in FFmpeg ("h264").
-  [[nodiscard]] std::string codec_name() const;
+  // By how many pictures decoding may run ahead of showing.
+  [[nodiscard]] int reorder_delay() const;
 
  private:
   struct State;

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "media/video_join.hpp"
+
+#include "core/error.hpp"
+#include "media/codecs.hpp"
+#include "media/containers.hpp"
+#include "media/muxer.hpp"
+#include "media/segment_file.hpp"
+#include "media/video_input.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+}
+
+namespace vergence::media {
+namespace fs = std::filesystem;
+
+namespace {
+
+// When the last frame of a segment is shown, and for how long.
+struct LastFrame {
+  std::int64_t pts = std::numeric_limits<std::int64_t>::min();
+  std::int64_t duration = 0;
+};
+
+LastFrame last_frame_of(const fs::path& segment, Rational time_base) {
+  SegmentFileReader reader(segment, time_base);
+  const libav::PacketPtr packet = libav::make_packet();
+  LastFrame last;
+  while (reader.read(*packet)) last.pts = std::max(last.pts, packet->pts);
+  last.duration = reader.last_duration();
+  return last;
+}
+
+std::int64_t ticks_per_frame(const VideoFormat& format) {
+  const double rate = format.frame_rate.num > 0 ? format.frame_rate.value() : 25.0;
+  return std::max<std::int64_t>(1, std::llround(1.0 / (rate * format.time_base.value())));
+}
+
+// Copies the packets of segments, one after another.
+class SegmentCopier {
+ public:
+  SegmentCopier(const VideoFormat& format, std::vector<std::uint8_t> header, LastFrame last)
+      : time_base_(format.time_base),
+        nominal_(ticks_per_frame(format)),
+        header_(std::move(header)),
+        last_(last) {
+    if (last_.duration <= 0) last_.duration = nominal_;
+  }
+
+  // `write(packet)` gets each packet, with a duration.
+  template <typename Write>
+  void copy(const fs::path& segment, const Write& write) {
+    SegmentFileReader reader(segment, time_base_);
+    if (reader.global_header() != header_) {
+      throw Error(fmt::format("the segment '{}' was encoded with other settings", segment.string()))
+          .hint("begin anew");
+    }
+    const std::int64_t begin = newest_;
+    while (reader.read(*packet_)) {
+      if (packet_->pts <= begin) {
+        throw Error(
+            fmt::format("the segment '{}' begins before the one before it ends", segment.string()));
+      }
+      newest_ = std::max(newest_, packet_->pts);
+      const std::int64_t end = last_.pts + last_.duration;
+      packet_->duration = packet_->pts == last_.pts
+                              ? last_.duration
+                              : std::clamp<std::int64_t>(end - packet_->pts, 0, nominal_);
+      write(*packet_);
+    }
+  }
+
+ private:
+  Rational time_base_;
+  std::int64_t nominal_;
+  std::vector<std::uint8_t> header_;
+  LastFrame last_;
+  std::int64_t newest_ = std::numeric_limits<std::int64_t>::min();
+  libav::PacketPtr packet_ = libav::make_packet();
+};
+
+std::int64_t first_pts_of(const fs::path& segment, Rational time_base) {
+  SegmentFileReader reader(segment, time_base);
+  const libav::PacketPtr packet = libav::make_packet();
+  if (!reader.read(*packet)) {
+    throw Error(fmt::format("the segment '{}' has no frames", segment.string()));
+  }
+  return packet->pts;
+}
+
+}  // namespace
+
+void join_segments(std::span<const fs::path> segments, const VideoFormat& format,
+                   const EncodeOptions& encode, const fs::path& output, const JoinOptions& options,
+                   const std::function<void(std::int64_t bytes)>& advance) {
+  if (segments.empty()) throw std::invalid_argument("there are no segments to join");
+  // Its description of the stream is what the segments hold; it encodes nothing.
+  const VideoEncoder encoder(format, encode);
+  SegmentCopier copier(format, encoder.global_header(),
+                       last_frame_of(segments.back(), format.time_base));
+
+  std::optional<VideoInput> input;
+  std::optional<OtherPackets> others;
+  MuxSource source;
+  if (!options.source.empty()) {
+    input.emplace(options.source);
+    source = {&input->context(), input->video().index, input->begin_s()};
+    others.emplace(input->context(), source.video_index);
+  }
+  Muxer muxer(output, muxer_for(output.string()), encoder, format, options, source);
+  muxer.begin(first_pts_of(segments.front(), format.time_base));
+
+  std::int64_t reported = 0;
+  const auto write = [&](AVPacket& packet) {
+    if (others) others->write_until(muxer.seconds_of(packet.pts), muxer);
+    muxer.write_video(packet);
+    if (!advance) return;
+    advance(muxer.size() - reported);
+    reported = muxer.size();
+  };
+  for (const fs::path& segment : segments) copier.copy(segment, write);
+  if (others) others->write_until(std::numeric_limits<double>::infinity(), muxer);
+  muxer.finish();
+}
+
+ContainerChoice choose_container(const VideoInfo& input, const EncodeOptions& encode,
+                                 const std::string& wanted, bool may_change) {
+  const std::string codec = stream_codec(encode);
+  const std::string first = !wanted.empty() ? wanted : codec == "prores" ? ".mov" : ".mp4";
+  if (!may_change && !wanted.empty()) return {wanted, ""};
+  const std::string container = muxer_for("x" + first);
+  if (container == "matroska") return {first, ""};
+  const std::string name = container == "mov"   ? "QuickTime"
+                           : container == "mp4" ? "MP4"
+                                                : container;
+  const auto matroska = [&](const std::string& what) {
+    return ContainerChoice{".mkv", fmt::format("Matroska, because {} cannot hold {}", name, what)};
+  };
+  if (!container_holds(container, codec)) return matroska(fmt::format("{} video", codec));
+  for (const StreamInfo& stream : input.streams) {
+    const std::string what =
+        fmt::format("the {} stream {} ({})", stream.kind, stream.index, stream.codec);
+    const bool kept = stream.kind == "audio" || stream.kind == "subtitle";
+    if (kept && !container_holds(container, stream.codec)) return matroska(what);
+    if (stream.kind == "attachment") return matroska(what);
+  }
+  return {first, ""};
+}
+
+}  // namespace vergence::media
