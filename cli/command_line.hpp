@@ -20,6 +20,7 @@ struct CommandLine {
   std::string prediction;              // eval --pred
   std::string ground_truth;            // eval --gt
   std::string json;                    // eval --json
+  std::string find_param;              // sbs --find-param
   std::string config_name = "config";
   std::vector<std::filesystem::path> config_dirs;
   std::string print_config;  // --cfg: "job"

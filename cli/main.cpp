@@ -110,6 +110,7 @@ void work(const CommandLine& line, Console& console) {
       .prediction = line.prediction,
       .ground_truth = line.ground_truth,
       .json = line.json,
+      .find_param = line.find_param,
       .config = config,
       .progress = console,
       .print = &print,

@@ -15,12 +15,13 @@
 namespace vergence::cli {
 
 struct Work {
-  std::string command;  // "depth", "mesh", "views", "eval" or "models"
+  std::string command;  // "depth", "mesh", "sbs", "views", "eval" or "models"
   std::vector<std::string> inputs;
   std::string output;
   std::string prediction;
   std::string ground_truth;
   std::string json;
+  std::string find_param;
   const config::Config& config;
   Progress& progress;
   std::function<void(std::string_view)> print;          // a line (or table) to stdout
@@ -30,6 +31,7 @@ struct Work {
 // One file each.
 void run_depth(const Work& work);
 void run_mesh(const Work& work);
+void run_sbs(const Work& work);
 void run_views(const Work& work);
 void run_eval(const Work& work);
 void run_models(const Work& work);

@@ -355,6 +355,7 @@ void write_depth(const fs::path& path, const AnyDepth& depth, const DepthFileInf
 }
 
 double default_png_scale(DepthKind kind) {
+  if (kind == DepthKind::kPixelDisparity) return 1.0;
   return is_length(kind) ? 0.001 : 1.0 / kPngFull;
 }
 

@@ -41,7 +41,7 @@ void write_depth(const std::filesystem::path& path, const AnyDepth& depth,
                  const DepthFileInfo& info);
 
 // What one step of a 16-bit PNG is worth unless something is said: a millimetre (0.001) for
-// distances and planar depths, 1/65535 for all else.
+// distances and planar depths, a pixel (1) for pixel disparities, 1/65535 for all else.
 [[nodiscard]] double default_png_scale(DepthKind kind);
 
 // Extensions (lower case, with the dot) that write_depth knows.

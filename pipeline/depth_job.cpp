@@ -260,8 +260,7 @@ DepthResult estimate_photo(const Source& source, Networks networks, const DepthO
   return result;
 }
 
-DepthResult estimate(const Source& source, Networks networks, const DepthOptions& options,
-                     Progress& progress) {
+void check_different(Networks networks) {
   std::vector<std::string> names;
   for (const auto* network : networks) {
     const auto& name = network->info().name;
@@ -271,6 +270,18 @@ DepthResult estimate(const Source& source, Networks networks, const DepthOptions
     }
     names.push_back(name);
   }
+}
+
+std::vector<DepthPredictor*> pointers_to(
+    std::span<const std::unique_ptr<DepthPredictor>> networks) {
+  std::vector<DepthPredictor*> pointers;
+  for (const auto& network : networks) pointers.push_back(network.get());
+  return pointers;
+}
+
+DepthResult estimate(const Source& source, Networks networks, const DepthOptions& options,
+                     Progress& progress) {
+  check_different(networks);
   return source.panorama ? estimate_panorama(source, networks, options, progress)
                          : estimate_photo(source, networks, options, progress);
 }
@@ -420,9 +431,17 @@ std::vector<TangentView> choose_views(const ViewOptions& options, int preferred_
 DepthResult estimate_depth(const Source& source,
                            std::span<const std::unique_ptr<DepthPredictor>> networks,
                            const DepthOptions& options, Progress& progress) {
-  std::vector<DepthPredictor*> pointers;
-  for (const auto& network : networks) pointers.push_back(network.get());
-  return estimate(source, pointers, options, progress);
+  return estimate(source, pointers_to(networks), options, progress);
+}
+
+PhotoPrediction predict_flat(const Source& source,
+                             std::span<const std::unique_ptr<DepthPredictor>> networks,
+                             Progress& progress) {
+  const auto pointers = pointers_to(networks);
+  check_different(pointers);
+  auto photo = predict_photo(source, pointers, progress);
+  log_networks(photo.networks);
+  return {std::move(photo.depth), photo.in_metres, joined_names(pointers)};
 }
 
 DepthResult estimate_depth(const Source& source, DepthPredictor& predictor,

@@ -86,6 +86,18 @@ void warn_of_other_shape(const std::filesystem::path& path, cv::Size size,
 [[nodiscard]] DepthResult estimate_depth(const Source& source, DepthPredictor& predictor,
                                          const DepthOptions& options, Progress& progress);
 
+// What several networks (one is enough; none may be named twice) say together about a flat photo,
+// of the kind that the leading one gives and of its size. Throws Error naming the picture.
+struct PhotoPrediction {
+  AnyDepth depth;
+  bool in_metres = false;
+  std::string model;  // "nano + midas_v21_small"
+};
+
+[[nodiscard]] PhotoPrediction predict_flat(
+    const Source& source, std::span<const std::unique_ptr<DepthPredictor>> networks,
+    Progress& progress);
+
 // The user's own depth of a picture; the two need not have the same size, but the same edges. The
 // picture's view.* angles turn it too. Distances of 1e9 and more mean sky, which is put at
 // options.panorama.sky.far_factor times the 99 % quantile of the others.

@@ -116,6 +116,13 @@ RayDistance distance_in_photo(const AnyDepth& depth, const PhotoRays& rays) {
   }));
 }
 
+PlanarDepth planar_depth_in_photo(const RayDistance& distance, const PhotoRays& rays) {
+  const auto& values = distance.values();
+  return PlanarDepth(map_pixels(values, [&](float value, int x, int y) {
+    return value / ray_length(rays, values.size(), x, y);
+  }));
+}
+
 RayDistance distance_in_panorama(const AnyDepth& depth) {
   switch (kind_of(depth)) {
     case DepthKind::kDistance:

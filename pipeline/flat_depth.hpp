@@ -32,6 +32,9 @@ inline constexpr double kFarToMedian = 20.0;
 // is up to a factor unless the map was in metres.
 [[nodiscard]] RayDistance distance_in_photo(const AnyDepth& depth, const PhotoRays& rays);
 
+// Distances along the view axis from those along the rays, at the map's own size.
+[[nodiscard]] PlanarDepth planar_depth_in_photo(const RayDistance& distance, const PhotoRays& rays);
+
 // Ray distances of a panorama from one map over the whole of it: distance, inverse_distance, or a
 // disparity or log_disparity, which is then taken for a relative inverse *distance*. Throws
 // Error(kUsage) for kinds that speak of a view's axis.

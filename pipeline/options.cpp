@@ -7,10 +7,15 @@
 #include "media/depth_file.hpp"
 #include "pipeline/views_file.hpp"
 #include "predictors/predictor_factory.hpp"
+#include "stereo/convergence_keys.hpp"
+#include "stereo/nearness.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include <fmt/format.h>
@@ -38,6 +43,10 @@ std::optional<DepthKind> kind_at(const Config& config, std::string_view key) {
 std::optional<double> scale_at(const Config& config, std::string_view key) {
   if (!config.set_by_user(key)) return std::nullopt;
   return config.number(key);
+}
+
+float real(const Config& config, std::string_view key) {
+  return static_cast<float>(config.number(key));
 }
 
 // 0 is nothing.
@@ -114,6 +123,259 @@ std::vector<std::string> ensemble_members(const Config& config) {
         .hint("for example predictor.members=[nano,depth_anything_v2_small]");
   }
   return members;
+}
+
+// ---- sbs
+
+// One of the eyes' formats that only videos or pairs of files have.
+bool keeps_eyes_apart(const Config& config) {
+  const auto layout = config.string("stereo.layout");
+  return layout == "separate" || layout == "frame_sequential";
+}
+
+stereo::LayoutOptions layout_options(const Config& config) {
+  stereo::LayoutOptions options;
+  const bool apart = keeps_eyes_apart(config);
+  options.layout = apart ? stereo::Layout::kFullSideBySide
+                         : stereo::layout_from_string(config.string("stereo.layout")).value();
+  if (!apart && config.string("stereo.first") == "right") options.first = Eye::kRight;
+  options.anaglyph = stereo::anaglyph_from_string(config.string("stereo.anaglyph")).value();
+  return options;
+}
+
+// "3840x2160"; an empty size for an empty text.
+cv::Size size_at(const Config& config, std::string_view key) {
+  const auto text = config.string(key);
+  if (text.empty()) return {};
+  int width = 0;
+  int height = 0;
+  const char* const end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, width);
+  if (first.ec == std::errc() && first.ptr != end && *first.ptr == 'x') {
+    const auto second = std::from_chars(first.ptr + 1, end, height);
+    constexpr int kMost = 65536;
+    if (second.ec == std::errc() && second.ptr == end && width >= 2 && height >= 2 &&
+        width <= kMost && height <= kMost) {
+      return {width, height};
+    }
+  }
+  throw Error(ErrorCode::kUsage, fmt::format("'{}' is '{}', which is no size", key, text))
+      .hint("give WIDTHxHEIGHT, for example 3840x2160");
+}
+
+// Both eyes' frames are twice as wide while they are made.
+cv::Size eyes_apart(cv::Size size, bool apart) {
+  return apart ? cv::Size(2 * size.width, size.height) : size;
+}
+
+std::array<int, 2> edge_dilation(const Config& config) {
+  const auto passes = config.numbers("stereo.edge_dilation");
+  if (passes.empty() || passes.size() > 2) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("'stereo.edge_dilation' has {} numbers", passes.size()))
+        .hint("give one number, or two: across and down, for example stereo.edge_dilation=[2,1]");
+  }
+  return {static_cast<int>(passes.front()), static_cast<int>(passes.back())};
+}
+
+stereo::Viewing viewing(const Config& config) {
+  stereo::Viewing result;
+  result.ipd_m = config.number("stereo.ipd_mm") / 1000.0;
+  result.screen_width_m = config.number("stereo.screen_width_m");
+  result.viewing_distance_m = config.number("stereo.viewing_distance_m");
+  return result;
+}
+
+void set_method(const Config& config, StereoFrameOptions& options) {
+  const auto method = config.string("stereo.method");
+  const auto between = config.string("stereo.interpolation");
+  if (between == "bicubic") options.interpolation = stereo::Interpolation::kBicubic;
+  if (between == "lanczos") options.interpolation = stereo::Interpolation::kLanczos;
+  options.map_width_px = integer(config, "stereo.map_width_px");
+  options.warp_steps = integer(config, "stereo.warp_steps");
+  if (method == "scanline") return;
+  if (method == "forward_fill") {
+    options.method = StereoMethod::kForwardFill;
+  } else if (method == "backward") {
+    options.method = StereoMethod::kBackward;
+  } else {
+    options.method = StereoMethod::kLearned;
+    options.warp_network =
+        predictors::make_warp_network({.name = method, .weights = {}}, run_options(config));
+  }
+}
+
+void set_strength(const Config& config, StereoFrameOptions& options) {
+  const auto strength = config.string("stereo.strength");
+  if (strength == "parallax_px") options.strength = StereoStrength::kParallaxPx;
+  if (strength == "metric") options.strength = StereoStrength::kMetric;
+  options.parallax.divergence = real(config, "stereo.divergence");
+  options.parallax.preserve_screen_border = config.boolean("stereo.preserve_screen_border");
+  const auto view = config.string("stereo.synthetic_view");
+  if (view == "left") options.parallax.synthetic_view = stereo::SyntheticView::kLeft;
+  if (view == "right") options.parallax.synthetic_view = stereo::SyntheticView::kRight;
+  options.parallax_px = real(config, "stereo.parallax_px");
+  options.viewing = viewing(config);
+  options.comfort = degrees(config, "stereo.comfort_deg");
+  options.comfort_cap = config.boolean("stereo.comfort_cap");
+  options.foreground_scale = real(config, "stereo.foreground_scale");
+  options.mapper = config.string("stereo.mapper");
+  options.mapper_type = config.string("stereo.mapper_type");
+  options.convergence_is_mapped = config.string("stereo.convergence_mode") == "auto";
+}
+
+StereoFrameOptions stereo_frame_options(const Config& config) {
+  StereoFrameOptions options;
+  set_method(config, options);
+  set_strength(config, options);
+  options.edge_dilation = edge_dilation(config);
+  // A pair's own parallax is exact: it is not touched unless the user says so.
+  if (config.set_by_user("stereo.edge_dilation")) options.pair_dilation = options.edge_dilation;
+  options.floating_window = config.boolean("stereo.floating_window");
+  options.ipd_offset = real(config, "stereo.ipd_offset");
+  options.layout = layout_options(config);
+  const bool apart = keeps_eyes_apart(config);
+  options.max_size = eyes_apart(
+      {integer(config, "output.max_width_px"), integer(config, "output.max_height_px")}, apart);
+  options.letterbox = eyes_apart(size_at(config, "output.letterbox"), apart);
+  if (options.mapper != "auto" && config.set_by_user("stereo.foreground_scale")) {
+    throw Error(ErrorCode::kUsage,
+                "'stereo.mapper' and 'stereo.foreground_scale' both choose the curve from nearness "
+                "to parallax")
+        .hint("give one of them");
+  }
+  cv::Mat probe(1, 1, CV_32FC1, cv::Scalar(0.5));
+  stereo::map_nearness(mapper_of(options), probe);
+  return options;
+}
+
+std::vector<stereo::ConvergenceKey> convergence_keys(const Config& config) {
+  if (config.string("stereo.convergence_mode") != "keyframes") return {};
+  const auto file = config.string("stereo.convergence_file");
+  if (file.empty()) {
+    throw Error(ErrorCode::kUsage, "'stereo.convergence_mode=keyframes' needs a file")
+        .hint("give stereo.convergence_file=FILE, with lines of a time and a convergence");
+  }
+  return stereo::read_convergence_keys(file);
+}
+
+stereo::ConvergenceMode convergence_mode(const Config& config) {
+  const auto mode = config.string("stereo.convergence_mode");
+  if (mode == "auto") return stereo::ConvergenceMode::kAuto;
+  if (mode == "keyframes") return stereo::ConvergenceMode::kKeyframes;
+  return stereo::ConvergenceMode::kConstant;
+}
+
+// The key of the group `names` for a layout.
+std::string name_key(const Config& config) {
+  const auto layout = config.string("stereo.layout");
+  const bool right_first = config.string("stereo.first") == "right";
+  if (layout == "separate") return "left_eye";
+  if (layout == "anaglyph") {
+    const auto kind = config.string("stereo.anaglyph");
+    return kind == "amber_blue" || kind == "green_magenta" ? kind : "red_cyan";
+  }
+  if (layout == "full_sbs" && right_first) return "cross_eyed";
+  if (layout == "cross_eyed" && right_first) return "full_sbs";
+  const bool has_other = layout == "half_sbs" || layout == "full_tb" || layout == "half_tb";
+  return has_other && right_first ? layout + "_right_first" : layout;
+}
+
+std::string extension_of_format(const std::string& format) {
+  if (format == "jpeg") return ".jpg";
+  if (format == "tiff") return ".tif";
+  return "." + format;
+}
+
+// The lines of the configuration below these tables, without some keys.
+std::vector<Setting> settings_below(const Config& config, std::span<const std::string_view> tables,
+                                    std::span<const std::string_view> without) {
+  std::vector<Setting> settings;
+  std::istringstream lines(config.to_toml());
+  std::string table;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with('[')) {
+      table = line.substr(1, line.find(']') - 1);
+      continue;
+    }
+    const auto equals = line.find(" = ");
+    if (equals == std::string::npos) continue;
+    const auto key = table.empty() ? line.substr(0, equals) : table + "." + line.substr(0, equals);
+    const bool wanted = std::any_of(tables.begin(), tables.end(), [&](const auto& prefix) {
+      return key == prefix || key.starts_with(std::string(prefix) + ".");
+    });
+    if (wanted && std::find(without.begin(), without.end(), key) == without.end()) {
+      settings.emplace_back(key, line.substr(equals + 3));
+    }
+  }
+  return settings;
+}
+
+media::VideoReadOptions read_options(const Config& config) {
+  media::VideoReadOptions options;
+  if (!config.string("video.start").empty()) options.start_s = seconds_at(config, "video.start");
+  if (!config.string("video.end").empty()) options.end_s = seconds_at(config, "video.end");
+  if (options.end_s && *options.end_s <= options.start_s.value_or(0.0)) {
+    throw Error(ErrorCode::kUsage, "'video.end' is not behind 'video.start'")
+        .hint("give times from the beginning of the video");
+  }
+  options.filter = config.string("video.filter");
+  options.max_fps = config.number("video.max_fps");
+  options.keyframes_only = config.boolean("video.keyframes_only");
+  options.keyframe_interval_s = config.number("video.keyframe_interval_s");
+  if (const auto matrix = config.string("video.matrix"); matrix != "auto") options.matrix = matrix;
+  const auto range = config.string("video.range");
+  if (range != "auto") options.full_range = range == "full";
+  return options;
+}
+
+media::EncodeOptions encode_options(const Config& config) {
+  media::EncodeOptions options;
+  options.codec = config.string("video.codec");
+  if (const double crf = config.number("video.crf"); crf >= 0.0) options.crf = crf;
+  options.bitrate_kbps = integer(config, "video.bitrate_kbps");
+  if (options.crf && options.bitrate_kbps > 0) {
+    throw Error(ErrorCode::kUsage, "'video.crf' and 'video.bitrate_kbps' contradict each other")
+        .hint("give one of them");
+  }
+  options.preset = config.string("video.preset");
+  options.tune = config.string("video.tune");
+  options.profile = config.string("video.profile");
+  options.pixel_format = config.string("video.pixel_format");
+  return options;
+}
+
+stereo::StabilizerOptions stabilizer_options(const Config& config) {
+  stereo::StabilizerOptions options;
+  const auto range = config.string("temporal.range");
+  if (range == "ema") options.range = stereo::RangeMode::kEma;
+  if (range == "frame") options.range = stereo::RangeMode::kFrame;
+  options.ema.decay = real(config, "temporal.ema_decay");
+  options.look_ahead = integer(config, "temporal.look_ahead");
+  options.cuts = config.boolean("temporal.cuts");
+  options.convergence_mode = convergence_mode(config);
+  options.convergence = real(config, "stereo.convergence");
+  options.keys = convergence_keys(config);
+  options.convergence_slew_per_s = real(config, "stereo.convergence_slew_per_s");
+  return options;
+}
+
+// What players are told.
+void set_tags(const Config& config, VideoJobOptions& options) {
+  const auto layout = config.string("stereo.layout");
+  const bool cross = layout == "cross_eyed";
+  if (layout == "full_sbs" || layout == "half_sbs" || cross) {
+    options.stereo = media::StereoTag::kSideBySide;
+  }
+  if (layout == "full_tb" || layout == "half_tb") options.stereo = media::StereoTag::kTopBottom;
+  if (layout == "row_interleaved") options.stereo = media::StereoTag::kRowInterleaved;
+  if (layout == "column_interleaved") options.stereo = media::StereoTag::kColumnInterleaved;
+  if (layout == "checkerboard") options.stereo = media::StereoTag::kCheckerboard;
+  if (layout == "frame_sequential") options.stereo = media::StereoTag::kFrameSequential;
+  options.squeezed = layout == "half_sbs" || layout == "half_tb";
+  options.right_first = (config.string("stereo.first") == "right") != cross;
+  if (layout == "separate") options.eye_frames = EyeFrames::kSeparate;
+  if (layout == "frame_sequential") options.eye_frames = EyeFrames::kSequential;
 }
 
 }  // namespace
@@ -216,6 +478,98 @@ std::optional<OwnDepth> own_depth(const Config& config) {
 
 OwnDepth own_depth_at(const std::filesystem::path& path, const Config& config) {
   return {path, kind_at(config, "input.depth_kind"), scale_at(config, "input.depth_scale")};
+}
+
+double seconds_at(const Config& config, std::string_view key) {
+  const auto text = config.string(key);
+  double seconds = 0.0;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (int parts = 0; parts < 3; ++parts) {
+    double part = 0.0;
+    const auto [rest, error] = std::from_chars(at, end, part);
+    if (error != std::errc() || !(part >= 0.0 && part < 1e7)) break;
+    seconds = 60.0 * seconds + part;
+    if (rest == end) return seconds;
+    if (*rest != ':') break;
+    at = rest + 1;
+  }
+  throw Error(ErrorCode::kUsage, fmt::format("'{}' is '{}', which is no time", key, text))
+      .hint("give seconds, m:ss or h:mm:ss, for example 1:23.5");
+}
+
+SbsPhotoOptions sbs_photo_options(const Config& config) {
+  SbsPhotoOptions options;
+  options.frame = stereo_frame_options(config);
+  options.separate = config.string("stereo.layout") == "separate";
+  options.source = source_options(config);
+  options.own = own_depth(config);
+  options.keep_mapper = config.set_by_user("stereo.mapper") ||
+                        config.set_by_user("stereo.foreground_scale") ||
+                        config.set_by_user("stereo.mapper_type");
+  options.convergence_mode = convergence_mode(config);
+  options.convergence = real(config, "stereo.convergence");
+  options.convergence_keys = convergence_keys(config);
+  options.autocrop = stereo::autocrop_from_string(config.string("output.autocrop"));
+  options.jpeg_quality = integer(config, "output.jpeg_quality");
+  options.depth_export = config.string("output.depth_export");
+  return options;
+}
+
+SbsNaming sbs_naming(const Config& config) {
+  SbsNaming naming;
+  naming.suffix = config.string("names." + name_key(config));
+  if (config.string("stereo.layout") == "separate") {
+    naming.second_suffix = config.string("names.right_eye");
+  }
+  naming.photo_extension = extension_of_format(config.string("output.stereo_format"));
+  naming.strip = config.strings("names.strip");
+  for (const auto& key : config.keys()) {
+    if (key.starts_with("names.") && key != "names.strip") {
+      naming.known_suffixes.push_back(config.string(key));
+    }
+  }
+  return naming;
+}
+
+SbsBatchOptions sbs_batch_options(const Config& config) {
+  return {.recursive = config.boolean("batch.recursive"),
+          .skip_existing = config.boolean("batch.skip_existing")};
+}
+
+VideoJobOptions video_job_options(const Config& config, const SbsPhotoOptions& photo) {
+  VideoJobOptions options;
+  options.read = read_options(config);
+  options.encode = encode_options(config);
+  const auto subtitles = config.string("video.subtitles");
+  if (subtitles == "stereo") options.join.subtitles = media::SubtitleMode::kStereo;
+  if (subtitles == "none") options.join.subtitles = media::SubtitleMode::kNone;
+  options.join.subtitle_parallax_px = config.number("video.subtitle_parallax_px");
+  options.frame = photo.frame;
+  options.stabilizer = stabilizer_options(config);
+  set_tags(config, options);
+  options.segment_s = config.number("video.segment_s");
+  options.work_dir = config.string("video.work_dir");
+  const auto resume = config.string("video.resume");
+  if (resume == "fresh") options.resume = ResumeMode::kFresh;
+  if (resume == "only") options.resume = ResumeMode::kOnly;
+  constexpr std::array<std::string_view, 3> kOfDepth = {"predictor", "input", "output.autocrop"};
+  options.depth_settings = settings_below(config, kOfDepth, {});
+  constexpr std::array<std::string_view, 7> kOfResult = {
+      "stereo",           "temporal",       "video", "output.max_width_px", "output.max_height_px",
+      "output.letterbox", "output.autocrop"};
+  // Segments are part of the result: each begins with a key frame.
+  constexpr std::array<std::string_view, 5> kOfNoMatter = {
+      "video.resume", "video.work_dir", "video.depth_cache", "video.depth_cache_dir",
+      "video.depth_cache_max_mb"};
+  options.settings = settings_below(config, kOfResult, kOfNoMatter);
+  if (config.boolean("video.depth_cache")) {
+    const std::filesystem::path own = config.string("video.depth_cache_dir");
+    options.cache.folder = own.empty() ? depth_cache_folder() : own;
+    options.cache.max_bytes = static_cast<std::uint64_t>(config.integer("video.depth_cache_max_mb"))
+                              << 20U;
+  }
+  return options;
 }
 
 EvalRequest eval_request(const std::filesystem::path& prediction,

@@ -9,6 +9,8 @@
 #include "pipeline/eval_job.hpp"
 #include "pipeline/mesh_job.hpp"
 #include "pipeline/models_job.hpp"
+#include "pipeline/sbs_job.hpp"
+#include "pipeline/video_job.hpp"
 
 #include <filesystem>
 #include <memory>
@@ -28,6 +30,21 @@ namespace vergence::pipeline {
 // A depth file named otherwise, with input.depth_kind and input.depth_scale.
 [[nodiscard]] OwnDepth own_depth_at(const std::filesystem::path& path,
                                     const config::Config& config);
+
+// The groups `stereo`, `names`, `batch` and what of `input` and `output` 3D photos are made with.
+// The layouts "separate" and "frame_sequential" become full side by side. `warp_network` of a
+// learned method is made too. Throws Error(kUsage) for keys that contradict each other.
+[[nodiscard]] SbsPhotoOptions sbs_photo_options(const config::Config& config);
+[[nodiscard]] SbsNaming sbs_naming(const config::Config& config);
+[[nodiscard]] SbsBatchOptions sbs_batch_options(const config::Config& config);
+
+// The same with `temporal` and `video` for 3D videos, and what of the configuration their results
+// depend on.
+[[nodiscard]] VideoJobOptions video_job_options(const config::Config& config,
+                                                const SbsPhotoOptions& photo);
+
+// Seconds from "83.5", "1:23.5" or "0:01:23.5". Throws Error(kUsage) naming the key.
+[[nodiscard]] double seconds_at(const config::Config& config, std::string_view key);
 
 // All of `eval`; the files come from the command line.
 [[nodiscard]] EvalRequest eval_request(const std::filesystem::path& prediction,

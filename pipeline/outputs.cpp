@@ -40,42 +40,11 @@ fs::path named_after(const fs::path& input, const fs::path& folder, const Output
   return folder / (input.stem().string() + naming.suffix + naming.extension);
 }
 
-void make_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) {
-    throw Error(fmt::format("cannot make the folder '{}': {}", folder.string(),
-                            reason_from_errno(error.value())));
-  }
-}
-
 // One name per file, however it is written.
 fs::path identity(const fs::path& path) {
   std::error_code error;
   const auto whole = fs::weakly_canonical(path, error);
   return error ? path.lexically_normal() : whole;
-}
-
-void check_names(const std::vector<BatchItem>& items) {
-  std::map<fs::path, fs::path> inputs;
-  std::map<fs::path, fs::path> outputs;
-  for (const auto& item : items) inputs.emplace(identity(item.input), item.input);
-  for (const auto& item : items) {
-    if (is_device(item.output)) continue;
-    const auto place = identity(item.output);
-    if (inputs.contains(place)) {
-      throw Error(ErrorCode::kUsage,
-                  fmt::format("the output '{}' is an input too", item.output.string()))
-          .hint("name another one with -o");
-    }
-    const auto [other, is_new] = outputs.emplace(place, item.input);
-    if (!is_new) {
-      throw Error(ErrorCode::kUsage,
-                  fmt::format("'{}' and '{}' would both be written to '{}'", other->second.string(),
-                              item.input.string(), item.output.string()))
-          .hint("run them one by one, each with its own -o");
-    }
-  }
 }
 
 // A scratch folder for what a device cannot hold.
@@ -105,6 +74,37 @@ class ScratchFolder {
 };
 
 }  // namespace
+
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) {
+    throw Error(fmt::format("cannot make the folder '{}': {}", folder.string(),
+                            reason_from_errno(error.value())));
+  }
+}
+
+void check_outputs(std::span<const BatchItem> items) {
+  std::map<fs::path, fs::path> inputs;
+  std::map<fs::path, fs::path> outputs;
+  for (const auto& item : items) inputs.emplace(identity(item.input), item.input);
+  for (const auto& item : items) {
+    if (is_device(item.output)) continue;
+    const auto place = identity(item.output);
+    if (inputs.contains(place)) {
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("the output '{}' is an input too", item.output.string()))
+          .hint("name another one with -o");
+    }
+    const auto [other, is_new] = outputs.emplace(place, item.input);
+    if (!is_new) {
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("'{}' and '{}' would both be written to '{}'", other->second.string(),
+                              item.input.string(), item.output.string()))
+          .hint("run them one by one, each with its own -o");
+    }
+  }
+}
 
 bool is_device(const fs::path& path) {
   std::error_code ignored;
@@ -171,7 +171,7 @@ std::vector<BatchItem> plan_batch(std::span<const std::string> arguments, const 
     if (!is_device(item.output)) check_extension(item.output, naming);
     items.push_back(item);
   }
-  check_names(items);
+  check_outputs(items);
   if (into_folder && !is_folder) make_folder(output);
   if (!output.empty()) check_writable(items.front().output);
   return items;

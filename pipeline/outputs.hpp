@@ -40,6 +40,13 @@ struct BatchItem {
                                                 const std::filesystem::path& output,
                                                 const OutputNaming& naming);
 
+// Makes a folder and those above it. Throws Error with the reason.
+void make_folder(const std::filesystem::path& folder);
+
+// Throws Error(kUsage) where two inputs would write one file, or an output is one of the inputs,
+// however their names are written.
+void check_outputs(std::span<const BatchItem> items);
+
 // Whether it exists and is neither a file nor a folder (a device, a pipe).
 [[nodiscard]] bool is_device(const std::filesystem::path& path);
 

@@ -2,14 +2,15 @@
 #include "pipeline/stereo_frame.hpp"
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "stereo/autocrop.hpp"
 #include "stereo/classic_warp.hpp"
+#include "stereo/floating_window.hpp"
+#include "stereo/learned_warp.hpp"
 #include "stereo/nearness.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <stdexcept>
 #include <utility>
 
 #include <fmt/format.h>
@@ -22,12 +23,7 @@ using stereo::Layout;
 using stereo::SyntheticView;
 
 constexpr float kSkyDistance = 1e9F;
-
-constexpr std::array<std::pair<std::string_view, StereoMethod>, 3> kMethods = {{
-    {"scanline", StereoMethod::kScanline},
-    {"forward_fill", StereoMethod::kForwardFill},
-    {"backward", StereoMethod::kBackward},
-}};
+constexpr float kLeastConvergence = 0.01F;  // for a screen that is not at infinity
 
 bool is_distance(DepthKind kind) {
   return kind == DepthKind::kDistance || kind == DepthKind::kPlanarDepth ||
@@ -79,13 +75,6 @@ void scale_to(cv::Size size, cv::Mat& eye) {
 
 }  // namespace
 
-std::optional<StereoMethod> stereo_method_from_string(std::string_view word) {
-  for (const auto& [name, method] : kMethods) {
-    if (name == word) return method;
-  }
-  return std::nullopt;
-}
-
 std::string mapper_of(const StereoFrameOptions& options) {
   if (options.mapper != "auto") return options.mapper;
   auto family =
@@ -131,47 +120,58 @@ cv::Mat raw_nearness(const AnyDepth& depth) {
 struct StereoFrameMaker::State {
   explicit State(const StereoFrameOptions& asked)
       : options(asked),
-        mapper(mapper_of(asked)),
-        warp({.interpolation = asked.interpolation}) {}
+        mapper(asked.strength == StereoStrength::kMetric ? "none" : mapper_of(asked)),
+        warp({.interpolation = asked.interpolation}) {
+    if (asked.method != StereoMethod::kLearned) return;
+    if (!asked.warp_network) throw Error(ErrorCode::kUsage, "a learned warp needs its network");
+    learned.emplace(*asked.warp_network);
+  }
 
   StereoFrameOptions options;
   std::string mapper;
-  std::optional<PicturePart> part;
+  std::optional<cv::Rect> part;
   stereo::ScanlineWarp warp;
+  std::optional<stereo::LearnedWarp> learned;
+  stereo::WindowBars bars;
+  cv::Size picture_size;
+  cv::Mat parallax;
+  cv::Mat made_left;  // of the part
+  cv::Mat made_right;
   cv::Mat left;
   cv::Mat right;
 
-  [[nodiscard]] Layout layout() const {
-    return options.eyes_in == EyesIn::kOneFrame ? options.layout.layout : Layout::kDepth;
+  [[nodiscard]] bool both() const {
+    return options.parallax.synthetic_view == SyntheticView::kBoth;
+  }
+
+  [[nodiscard]] stereo::Viewing viewing(cv::Size picture) const {
+    auto result = options.viewing;
+    result.picture_width_px = picture.width;
+    result.synthetic_view = options.parallax.synthetic_view;
+    return result;
   }
 
   // The size of an eye's picture before it is made to fit the frame.
-  [[nodiscard]] cv::Size raw_eye_size(cv::Size picture) const {
-    const cv::Size size = part ? part->whole : picture;
-    if (stereo::shows_depth(options.layout.layout) || options.ipd_offset == 0.0F) return size;
-    cv::Mat none(1, std::max(size.width, size.height), CV_8UC1);
-    cv::Mat other = none;
-    stereo::pad_for_eye_distance(options.ipd_offset, none, other);
-    return {size.width + none.cols - std::max(size.width, size.height), size.height};
+  [[nodiscard]] cv::Size whole_eye_size(cv::Size picture) const {
+    if (stereo::shows_depth(options.layout.layout) || options.ipd_offset == 0.0F) return picture;
+    cv::Mat eye(picture, CV_8UC1);
+    cv::Mat other = eye;
+    stereo::pad_for_eye_distance(options.ipd_offset, eye, other);
+    return eye.size();
   }
 
   // The size of an eye's picture as it is packed.
   [[nodiscard]] cv::Size eye_size(cv::Size picture) const {
-    if (!options.letterbox.empty()) return eye_size_in(layout(), options.letterbox);
-    const cv::Size raw = raw_eye_size(picture);
-    const cv::Size frame = stereo::frame_size(layout(), raw);
+    const Layout layout = options.layout.layout;
+    if (!options.letterbox.empty()) return eye_size_in(layout, options.letterbox);
+    const cv::Size whole = whole_eye_size(picture);
+    const cv::Size frame = stereo::frame_size(layout, whole);
     const cv::Size fitting = stereo::fit_within(frame, options.max_size);
-    return fitting == frame ? raw : eye_size_in(layout(), fitting);
+    return fitting == frame ? whole : eye_size_in(layout, fitting);
   }
 
-  // iw3's order: dilation at the map's own size, then the mapper.
-  [[nodiscard]] cv::Mat prepared(const cv::Mat& nearness) const {
-    cv::Mat result = nearness.clone();
-    if (options.edge_dilation[0] > 0 || options.edge_dilation[1] > 0) {
-      stereo::dilate_edges(options.edge_dilation[0], options.edge_dilation[1], result);
-    }
-    stereo::map_nearness(mapper, result);
-    return result;
+  static void dilate(const std::array<int, 2>& passes, cv::Mat& map) {
+    if (passes[0] > 0 || passes[1] > 0) stereo::dilate_edges(passes[0], passes[1], map);
   }
 
   [[nodiscard]] float on_screen(float convergence) const {
@@ -181,66 +181,132 @@ struct StereoFrameMaker::State {
     return one.at<float>(0, 0);
   }
 
-  // Parallax of one made eye, at the picture's size.
-  [[nodiscard]] cv::Mat parallax_of(const cv::Mat& near, cv::Size picture,
-                                    float convergence) const {
-    cv::Mat parallax;
-    if (options.strength == StereoStrength::kParallaxPx) {
-      const bool both = options.parallax.synthetic_view == SyntheticView::kBoth;
-      parallax = stereo::parallax_out_of_screen(stereo::resize_nearness(near, picture),
-                                                options.parallax_px * (both ? 1.0F : 2.0F));
-    } else {
-      auto strength = options.parallax;
-      strength.convergence = on_screen(convergence);
-      parallax = stereo::parallax_from_nearness(near, picture, strength);
-    }
-    if (options.method == StereoMethod::kScanline) {
-      stereo::sharpen_rims(static_cast<double>(picture.width) / near.cols, parallax);
-    }
-    return parallax;
+  // Distances in metres from nearness in its range, where that is what the nearness was made of.
+  [[nodiscard]] cv::Mat metres_of(const cv::Mat& near, const stereo::DepthRange& range) const {
+    cv::Mat raw = near * (static_cast<double>(range.max) - range.min) + range.min;
+    if (is_distance(options.depth_kind)) return -raw;
+    return distance_from_inverse_distance(InverseDistance(raw)).values();
   }
 
-  void render(const cv::Mat& picture, const cv::Mat& parallax, Eye eye, cv::Mat& view) {
-    switch (options.method) {
-      case StereoMethod::kScanline:
-        warp.render(eye, view);
-        break;
-      case StereoMethod::kForwardFill:
-        stereo::forward_warp(picture, parallax, eye, {}, view);
-        break;
-      case StereoMethod::kBackward:
-        stereo::backward_warp(picture, parallax, eye, view);
+  // Parallax of one made eye in pixels of a picture of `size`, at the map's size.
+  [[nodiscard]] cv::Mat parallax_at(const cv::Mat& near, cv::Size size,
+                                    const stereo::FrameDecision& decision) const {
+    switch (options.strength) {
+      case StereoStrength::kParallaxPx:
+        return stereo::parallax_out_of_screen(near, options.parallax_px * (both() ? 1.0F : 2.0F));
+      case StereoStrength::kMetric: {
+        const auto viewer = viewing(size);
+        const bool known = options.in_metres && options.depth_kind != DepthKind::kDisparity;
+        return known ? stereo::parallax_from_distance(metres_of(near, decision.range),
+                                                      viewer.viewing_distance_m, viewer)
+                     : stereo::parallax_from_relative(
+                           near, std::max(decision.convergence, kLeastConvergence), viewer);
+      }
+      case StereoStrength::kDivergence:
         break;
     }
+    const float range = stereo::parallax_range_px(size, options.parallax);
+    return (near - on_screen(decision.convergence)) * range;
+  }
+
+  // Parallax as nearness 0..1 with the divergence and convergence that lead back to it: what all
+  // methods, the networks too, understand.
+  struct Strength {
+    cv::Mat near;
+    stereo::ParallaxOptions parallax;
+  };
+
+  [[nodiscard]] Strength as_nearness(const cv::Mat& small, cv::Size size) const {
+    double min = 0.0;
+    double max = 0.0;
+    cv::minMaxLoc(small, &min, &max);
+    const double span = std::max(max - min, 1e-3);
+    Strength result{(small - min) / span, options.parallax};
+    result.parallax.divergence = 1.0F;
+    result.parallax.divergence =
+        static_cast<float>(span / stereo::parallax_range_px(size, result.parallax));
+    result.parallax.convergence = static_cast<float>(-min / span);
+    return result;
+  }
+
+  // iw3's own parameters are kept to the last bit where nothing else is asked for.
+  [[nodiscard]] Strength strength_of(const cv::Mat& near, cv::Size size,
+                                     const stereo::FrameDecision& decision) const {
+    if (options.strength == StereoStrength::kDivergence && !options.comfort_cap) {
+      Strength result{near, options.parallax};
+      result.parallax.convergence = on_screen(decision.convergence);
+      return result;
+    }
+    cv::Mat small = parallax_at(near, size, decision);
+    if (options.comfort_cap) stereo::cap_comfort(options.comfort, viewing(size), small);
+    return as_nearness(small, size);
   }
 
   // The views of both eyes, of the picture's size.
-  void warp_eyes(const cv::Mat& picture, const cv::Mat& parallax) {
+  void warp_eyes(const cv::Mat& picture, const Strength& strength) {
+    parallax = stereo::parallax_from_nearness(strength.near, picture.size(), strength.parallax);
+    if (options.method == StereoMethod::kScanline) {
+      stereo::sharpen_rims(static_cast<double>(picture.cols) / strength.near.cols, parallax);
+    }
+    if (options.method == StereoMethod::kLearned) {
+      cv::Mat near = strength.near;
+      if (options.map_width_px > 0 && options.map_width_px != near.cols) {
+        const double scale = static_cast<double>(options.map_width_px) / near.cols;
+        near = stereo::resize_nearness(
+            near,
+            {options.map_width_px, std::max(1, static_cast<int>(std::lround(near.rows * scale)))});
+      }
+      learned->set_source(picture, near,
+                          {.parallax = strength.parallax, .steps = options.warp_steps});
+    }
+    render_eyes(picture);
+  }
+
+  void render_eyes(const cv::Mat& picture) {
     if (options.method == StereoMethod::kScanline) warp.set_source(picture, parallax);
     const auto view = options.parallax.synthetic_view;
     const auto one = [&](Eye eye, bool made, cv::Mat& result) {
-      if (!made) {
-        result = picture;
-        return;
+      if (made) {
+        render(picture, eye, result);
+      } else {
+        picture.copyTo(result);
       }
-      if (result.data == picture.data) result.release();
-      render(picture, parallax, eye, result);
+      if (options.floating_window) stereo::draw_window_bar(bars, eye, result);
     };
-    one(Eye::kLeft, view != SyntheticView::kRight, left);
-    one(Eye::kRight, view != SyntheticView::kLeft, right);
+    one(Eye::kLeft, view != SyntheticView::kRight, made_left);
+    one(Eye::kRight, view != SyntheticView::kLeft, made_right);
   }
 
-  void put_back(cv::Mat& eye) const {
-    if (!part) return;
-    cv::Mat whole = cv::Mat::zeros(part->whole, eye.type());
-    if (eye.channels() == 4) {  // bars are opaque
-      whole.setTo(cv::Scalar(0, 0, 0,
-                             eye.depth() == CV_8U    ? 255
-                             : eye.depth() == CV_16U ? 65535
-                                                     : 1));
+  void render(const cv::Mat& picture, Eye eye, cv::Mat& view) {
+    switch (options.method) {
+      case StereoMethod::kScanline:
+        return warp.render(eye, view);
+      case StereoMethod::kForwardFill:
+        return stereo::forward_warp(picture, parallax, eye, {}, view);
+      case StereoMethod::kBackward:
+        return stereo::backward_warp(picture, parallax, eye, view);
+      case StereoMethod::kLearned:
+        return learned->render(eye, view);
     }
-    eye.copyTo(whole(part->part));
-    eye = whole;
+  }
+
+  // The bars that hide what is cut off by the picture's border, from the borders' nearness.
+  void place_window(const stereo::FrameDecision& decision, cv::Size size) {
+    if (!options.floating_window) return;
+    cv::Mat borders = (cv::Mat_<float>(1, 2) << decision.left_border, decision.right_border);
+    stereo::map_nearness(mapper, borders);
+    cv::Mat px = parallax_at(borders, size, decision);
+    if (options.comfort_cap) stereo::cap_comfort(options.comfort, viewing(size), px);
+    const float eyes = both() ? 2.0F : 1.0F;
+    bars = stereo::window_bars(eyes * px.at<float>(0, 0), eyes * px.at<float>(0, 1), size.width);
+  }
+
+  [[nodiscard]] cv::Mat part_of(const cv::Mat& picture) const {
+    return part ? picture(*part) : picture;
+  }
+
+  [[nodiscard]] cv::Mat put_back(const cv::Mat& picture, const cv::Mat& middle) const {
+    return part ? stereo::put_bars_back(picture, *part, middle) : middle;
   }
 
   void fit(cv::Size size, cv::Mat& eye) const {
@@ -252,64 +318,34 @@ struct StereoFrameMaker::State {
     }
   }
 
-  // Everything behind the warp. What comes out may share memory with the views.
-  void finish_eyes(cv::Size picture, cv::Mat& finished_left, cv::Mat& finished_right) const {
-    finished_left = left;
-    finished_right = right;
-    put_back(finished_left);
-    put_back(finished_right);
+  // iw3's order behind the warp: padding, then layout; limits of size are those of each eye.
+  void pack(const cv::Mat& picture, cv::Mat& frame) {
+    left = put_back(picture, made_left);
+    right = put_back(picture, made_right);
+    cv::Mat packed_left = left;
+    cv::Mat packed_right = right;
     if (options.ipd_offset != 0.0F) {
-      stereo::pad_for_eye_distance(options.ipd_offset, finished_left, finished_right);
+      stereo::pad_for_eye_distance(options.ipd_offset, packed_left, packed_right);
     }
-    const cv::Size size = eye_size(picture);
-    fit(size, finished_left);
-    fit(size, finished_right);
-  }
-
-  // Copies: the views are made anew with the next frame.
-  void give_eyes(cv::Size picture, cv::Mat& to_left, cv::Mat& to_right) const {
-    cv::Mat finished_left;
-    cv::Mat finished_right;
-    finish_eyes(picture, finished_left, finished_right);
-    finished_left.copyTo(to_left);
-    finished_right.copyTo(to_right);
-  }
-
-  void pack(cv::Size picture, cv::Mat& frame) const {
-    cv::Mat finished_left;
-    cv::Mat finished_right;
-    finish_eyes(picture, finished_left, finished_right);
-    stereo::pack_eyes(finished_left, finished_right, options.layout, frame);
+    const cv::Size size = eye_size(picture.size());
+    fit(size, packed_left);
+    fit(size, packed_right);
+    stereo::pack_eyes(packed_left, packed_right, options.layout, frame);
   }
 
   void pack_with_depth(const cv::Mat& picture, const cv::Mat& near, cv::Mat& frame) const {
     cv::Mat shown = picture;
-    cv::Mat depth = stereo::resize_nearness(near, picture.size());
-    put_back(shown);
-    put_back(depth);
+    cv::Mat depth = stereo::resize_nearness(near, part_of(picture).size());
+    if (part) depth = stereo::put_bars_back(cv::Mat::zeros(picture.size(), CV_32FC1), *part, depth);
     const cv::Size size = eye_size(picture.size());
     fit(size, shown);
     fit(size, depth);
     stereo::pack_depth(shown, cv::min(cv::max(depth, 0.0), 1.0), options.layout.layout, frame);
   }
-
-  [[nodiscard]] cv::Mat parallax_of_pair(const cv::Mat& disparity_px, cv::Size picture) const {
-    cv::Mat parallax = stereo::parallax_from_disparity(disparity_px);
-    const double enlargement = static_cast<double>(picture.width) / disparity_px.cols;
-    if (disparity_px.size() != picture) {
-      parallax = stereo::resize_nearness(parallax, picture) * enlargement;
-      if (options.method == StereoMethod::kScanline) stereo::sharpen_rims(enlargement, parallax);
-    }
-    if (options.parallax.synthetic_view == SyntheticView::kBoth) parallax *= 0.5;
-    return parallax;
-  }
 };
 
 StereoFrameMaker::StereoFrameMaker(const StereoFrameOptions& options)
     : state_(std::make_unique<State>(options)) {
-  if (options.eyes_in != EyesIn::kOneFrame && stereo::shows_depth(options.layout.layout)) {
-    throw Error(ErrorCode::kUsage, "a layout that shows depth has no eyes to keep apart");
-  }
   cv::Mat probe(1, 1, CV_32FC1, cv::Scalar(0.5));
   stereo::map_nearness(state_->mapper, probe);
 }
@@ -318,52 +354,80 @@ StereoFrameMaker::~StereoFrameMaker() = default;
 StereoFrameMaker::StereoFrameMaker(StereoFrameMaker&&) noexcept = default;
 StereoFrameMaker& StereoFrameMaker::operator=(StereoFrameMaker&&) noexcept = default;
 
-void StereoFrameMaker::put_back(const PicturePart& part) {
+void StereoFrameMaker::crop_to(const cv::Rect& part) {
   state_->part = part;
 }
 
 cv::Size StereoFrameMaker::frame_size(cv::Size picture) const {
-  return stereo::frame_size(state_->layout(), state_->eye_size(picture));
+  return stereo::frame_size(state_->options.layout.layout, state_->eye_size(picture));
+}
+
+void StereoFrameMaker::make(const cv::Mat& picture, const cv::Mat& raw,
+                            const stereo::FrameDecision& decision, cv::Mat& frame) {
+  auto& state = *state_;
+  // iw3's order: dilation at the map's own size, then the mapper.
+  cv::Mat near = stereo::nearness_in_range(raw, decision.range);
+  State::dilate(state.options.edge_dilation, near);
+  stereo::map_nearness(state.mapper, near);
+  if (stereo::shows_depth(state.options.layout.layout)) {
+    state.pack_with_depth(picture, near, frame);
+    return;
+  }
+  const cv::Mat part = state.part_of(picture);
+  state.picture_size = part.size();
+  state.place_window(decision, part.size());
+  state.warp_eyes(part, state.strength_of(near, part.size(), decision));
+  state.pack(picture, frame);
 }
 
 void StereoFrameMaker::make(const cv::Mat& picture, const cv::Mat& nearness, float convergence,
                             cv::Mat& frame) {
-  const cv::Mat near = state_->prepared(nearness);
-  if (stereo::shows_depth(state_->options.layout.layout)) {
-    state_->pack_with_depth(picture, near, frame);
-    return;
-  }
-  state_->warp_eyes(picture, state_->parallax_of(near, picture.size(), convergence));
-  state_->pack(picture.size(), frame);
-}
-
-void StereoFrameMaker::make_eyes(const cv::Mat& picture, const cv::Mat& nearness, float convergence,
-                                 cv::Mat& left, cv::Mat& right) {
-  const cv::Mat near = state_->prepared(nearness);
-  state_->warp_eyes(picture, state_->parallax_of(near, picture.size(), convergence));
-  state_->give_eyes(picture.size(), left, right);
+  stereo::FrameDecision decision;
+  decision.range = {0.0F, 1.0F};
+  decision.convergence = convergence;
+  make(picture, nearness, decision, frame);
 }
 
 void StereoFrameMaker::make_from_disparity(const cv::Mat& picture, const cv::Mat& disparity_px,
                                            cv::Mat& frame) {
-  if (stereo::shows_depth(state_->options.layout.layout)) {
-    double min = 0.0;
-    double max = 0.0;
-    cv::minMaxLoc(disparity_px, &min, &max);
-    state_->pack_with_depth(
-        picture,
-        stereo::nearness_in_range(disparity_px, {static_cast<float>(min), static_cast<float>(max)}),
-        frame);
+  auto& state = *state_;
+  const cv::Mat part = state.part_of(picture);
+  state.picture_size = part.size();
+  state.bars = {};
+  cv::Mat small = disparity_px.clone();
+  State::dilate(state.options.pair_dilation, small);
+  if (stereo::shows_depth(state.options.layout.layout)) {
+    state.pack_with_depth(picture, state.as_nearness(small, part.size()).near, frame);
     return;
   }
-  state_->warp_eyes(picture, state_->parallax_of_pair(disparity_px, picture.size()));
-  state_->pack(picture.size(), frame);
+  small *= static_cast<double>(part.cols) / small.cols * (state.both() ? 0.5 : 1.0);
+  if (state.options.method == StereoMethod::kLearned) {
+    state.warp_eyes(part, state.as_nearness(small, part.size()));
+  } else {
+    state.parallax = stereo::resize_nearness(small, part.size());
+    if (state.options.method == StereoMethod::kScanline) {
+      stereo::sharpen_rims(static_cast<double>(part.cols) / small.cols, state.parallax);
+    }
+    state.render_eyes(part);
+  }
+  state.pack(picture, frame);
 }
 
-void StereoFrameMaker::make_eyes_from_disparity(const cv::Mat& picture, const cv::Mat& disparity_px,
-                                                cv::Mat& left, cv::Mat& right) {
-  state_->warp_eyes(picture, state_->parallax_of_pair(disparity_px, picture.size()));
-  state_->give_eyes(picture.size(), left, right);
+const cv::Mat& StereoFrameMaker::left() const {
+  return state_->left;
+}
+
+const cv::Mat& StereoFrameMaker::right() const {
+  return state_->right;
+}
+
+const cv::Mat& StereoFrameMaker::parallax_px() const {
+  return state_->parallax;
+}
+
+stereo::ComfortReport StereoFrameMaker::comfort() const {
+  return stereo::comfort_report(state_->parallax, state_->options.comfort,
+                                state_->viewing(state_->picture_size));
 }
 
 }  // namespace vergence::pipeline

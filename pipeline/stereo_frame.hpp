@@ -2,10 +2,14 @@
 // One picture and its depth become one 3D frame: what photos and videos have in common.
 #pragma once
 
+#include "core/angle.hpp"
 #include "core/depth.hpp"
+#include "core/warp_network.hpp"
+#include "stereo/depth_stabilizer.hpp"
 #include "stereo/layout.hpp"
 #include "stereo/parallax.hpp"
 #include "stereo/scanline_warp.hpp"
+#include "stereo/viewing.hpp"
 
 #include <array>
 #include <memory>
@@ -22,29 +26,36 @@ enum class StereoMethod {
   kScanline,     // [scanline] stereo/scanline_warp.hpp
   kForwardFill,  // [forward_fill] iw3's, stereo/classic_warp.hpp
   kBackward,     // [backward] the plain gather
+  kLearned,      // [row_flow_v2 ...] a network, stereo/learned_warp.hpp
 };
-
-[[nodiscard]] std::optional<StereoMethod> stereo_method_from_string(std::string_view word);
 
 // What sets the strength: `stereo.strength`.
 enum class StereoStrength {
-  kDivergence,  // percent of the picture's long side, around the screen
-  kParallaxPx,  // pixels, all of it before the screen
+  kDivergence,  // [divergence] percent of the picture's long side, around the screen
+  kParallaxPx,  // [parallax_px] pixels, all of it before the screen
+  kMetric,      // [metric] the viewer's eyes and screen, stereo/viewing.hpp
 };
-
-// Where the two eyes go.
-enum class EyesIn { kOneFrame, kTwoFiles, kTwoFrames };
 
 // All of the group `stereo` that one frame needs.
 struct StereoFrameOptions {
   StereoMethod method = StereoMethod::kScanline;
   stereo::Interpolation interpolation = stereo::Interpolation::kBilinear;  // of kScanline
-  StereoStrength strength = StereoStrength::kDivergence;
-  float parallax_px = 15.0F;         // of kParallaxPx
-  stereo::ParallaxOptions parallax;  // its convergence is given with each frame instead
+  std::shared_ptr<WarpNetwork> warp_network;                               // of kLearned
+  int map_width_px = 0;  // of kLearned: width that the map is brought to; 0 = as it is
+  int warp_steps = 0;    // of kLearned: stereo::LearnedWarpOptions::steps
 
-  // What the nearness was made from: decides what a foreground scale means.
+  StereoStrength strength = StereoStrength::kDivergence;
+  stereo::ParallaxOptions parallax;  // its convergence is that of each frame instead
+  float parallax_px = 15.0F;         // of kParallaxPx
+  stereo::Viewing viewing;           // its picture's width and synthetic view are filled in
+  Radians comfort = Radians::from_degrees(1.0);
+  bool comfort_cap = false;  // see stereo::cap_comfort
+
+  // What the raw nearness was made from (raw_nearness() below). Decides what a foreground scale
+  // means, and whether kMetric knows distances.
   DepthKind depth_kind = DepthKind::kDisparity;
+  bool in_metres = false;
+
   std::string mapper = "auto";       // as map_nearness() knows it; auto = by the foreground scale
   std::string mapper_type = "auto";  // "div", "mul", "shift"; auto = div for distances, else mul
   float foreground_scale = 0.0F;     // -3 .. 3
@@ -54,64 +65,67 @@ struct StereoFrameOptions {
   bool convergence_is_mapped = false;
 
   std::array<int, 2> edge_dilation = {2, 1};  // passes along x and y, at the map's own size
+  std::array<int, 2> pair_dilation = {0, 0};  // the same for make_from_disparity()
+  bool floating_window = false;               // see stereo/floating_window.hpp
   float ipd_offset = 0.0F;                    // see stereo::pad_for_eye_distance
 
   stereo::LayoutOptions layout;
-  EyesIn eyes_in = EyesIn::kOneFrame;  // the others have no layout
-  cv::Size max_size;                   // of the frame; 0 = any
-  cv::Size letterbox;                  // of the frame; empty = none
+  cv::Size max_size;   // of the frame; 0 = any
+  cv::Size letterbox;  // of the frame; empty = none
 };
 
-// The mapper that the options lead to.
+// The mapper that the options lead to. Throws Error for a foreground scale outside -3..3.
 [[nodiscard]] std::string mapper_of(const StereoFrameOptions& options);
 
 // What a map says as raw nearness: larger = nearer, any scale, CV_32FC1, finite everywhere. iw3's
-// rule: disparities as they are, distances negated. Distances of 1e9 and more (sky) and values that
-// are not known get the farther one of their known neighbours in the row, rows without any that of
-// the next row. Throws Error where no value is known at all.
+// rule: disparities and inverse distances as they are, distances negated. Distances of 1e9 and more
+// (sky) and values that are not known are filled as fill_from_background() does. Throws Error where
+// no value is known at all.
 [[nodiscard]] cv::Mat raw_nearness(const AnyDepth& depth);
 
-// Fills what is not finite as described above; larger values are nearer. False if nothing is
-// finite.
+// Values that are not finite get the smaller (farther) one of their known neighbours in the row,
+// rows without any those of the row above, or else below. False if nothing is finite.
 bool fill_from_background(cv::Mat& values);
 
-// A part of a picture, for black bars that are cut off and put back.
-struct PicturePart {
-  cv::Rect part;
-  cv::Size whole;
-};
-
-// Makes frames of one size one after another, without allocating what it can keep. For one thread
-// at a time (it uses all threads itself).
+// Makes frames of one size one after another, keeping what memory it can. For one thread at a time
+// (it uses all threads itself).
 class StereoFrameMaker {
  public:
-  // Throws Error(kUsage) for options that contradict each other or an unknown mapper.
+  // Throws Error(kUsage) for an unknown mapper, or a learned method without its network.
   explicit StereoFrameMaker(const StereoFrameOptions& options);
   ~StereoFrameMaker();
   StereoFrameMaker(StereoFrameMaker&&) noexcept;
   StereoFrameMaker& operator=(StereoFrameMaker&&) noexcept;
 
-  // From now on pictures are `part` of larger ones: the eyes get black around them again.
-  void put_back(const PicturePart& part);
+  // From now on depth is that of this part of the pictures only; what is around it (black bars)
+  // stays in both eyes as it is.
+  void crop_to(const cv::Rect& part);
 
-  // The size of the packed frame for pictures of this size; of one eye where the eyes do not share
-  // a frame.
+  // The size of the packed frame for pictures of this size.
   [[nodiscard]] cv::Size frame_size(cv::Size picture) const;
 
-  // `picture`: RGB or RGBA, CV_8U, CV_16U or CV_32F; `nearness`: CV_32FC1 0..1, of any size (the
-  // network's); `convergence`: of this frame. Throws std::invalid_argument for other types.
+  // `picture`: RGB or RGBA, CV_8U, CV_16U or CV_32F (0..1); `raw`: CV_32FC1 raw nearness of any
+  // size (the network's), finite; `decision`: what it is made of (its range, convergence and
+  // borders). Throws std::invalid_argument for other types.
+  void make(const cv::Mat& picture, const cv::Mat& raw, const stereo::FrameDecision& decision,
+            cv::Mat& frame);
+
+  // The same from nearness in 0..1.
   void make(const cv::Mat& picture, const cv::Mat& nearness, float convergence, cv::Mat& frame);
 
-  // The same for eyes that do not share a frame.
-  void make_eyes(const cv::Mat& picture, const cv::Mat& nearness, float convergence, cv::Mat& left,
-                 cv::Mat& right);
-
   // With a pair's own parallax instead of nearness (CV_32FC1, x_left - x_right in pixels of the
-  // map, which may have another size than the picture; finite): divergence, convergence, mapper and
-  // dilation do not matter. With two synthetic views each eye takes half of it.
+  // map, which may have another size than the picture; finite). Strength, convergence and mapper do
+  // not matter. With two synthetic views each eye takes half of it.
   void make_from_disparity(const cv::Mat& picture, const cv::Mat& disparity_px, cv::Mat& frame);
-  void make_eyes_from_disparity(const cv::Mat& picture, const cv::Mat& disparity_px, cv::Mat& left,
-                                cv::Mat& right);
+
+  // Of the last frame, before it was packed: the eyes' pictures (of the picture's size), and the
+  // parallax of each made eye (CV_32FC1 pixels, > 0 before the screen; of the cropped part).
+  [[nodiscard]] const cv::Mat& left() const;
+  [[nodiscard]] const cv::Mat& right() const;
+  [[nodiscard]] const cv::Mat& parallax_px() const;
+
+  // What the last frame asks of the viewer's eyes.
+  [[nodiscard]] stereo::ComfortReport comfort() const;
 
  private:
   struct State;
