@@ -22,8 +22,8 @@ struct DepthCodes {
 // CV_32FC1, NaN = no value; off by at most half a step of (max - min) / 65534.
 [[nodiscard]] cv::Mat raw_from_codes(const DepthCodes& depth);
 
-// Without loss: median prediction (Weinberger et al. 2000, LOCO-I) and Rice codes with a parameter
-// for every 32 pixels of a row.
+// Without loss: the difference from the plane through three neighbours, in Rice codes with a
+// parameter for every 32 pixels of a row. About 90 kB for a map of 448 x 256.
 [[nodiscard]] std::string compress_depth(const DepthCodes& depth);
 
 // Throws Error for bytes that compress_depth() cannot have made.

@@ -11,6 +11,7 @@
 #include "media/video_writer.hpp"
 #include "pipeline/depth_cache.hpp"
 #include "pipeline/segment_journal.hpp"
+#include "pipeline/stage_queue.hpp"
 #include "pipeline/stereo_frame.hpp"
 #include "stereo/depth_stabilizer.hpp"
 
@@ -38,9 +39,12 @@ struct DepthSource {
   // Whether its maps are worth keeping in the depth cache.
   bool cacheable = true;
 
-  // One map per frame: CV_32FC1, larger = nearer, any scale, not finite = no value
-  // (raw_nearness()); any size, the same for all frames. Frames come in order, but the first may
-  // have any index. Always called by the same thread.
+  // The maps are a stereo pair's own parallax (StereoFrameMaker::make_from_disparity) instead.
+  bool pair_disparity = false;
+
+  // One map per frame: CV_32FC1, finite, raw_nearness() (or disparity) of any size, the same for
+  // all frames. Frames come in order, but the first may have any index; their pictures have lost
+  // VideoJobOptions::part's surroundings. Always called by the same thread.
   std::function<std::vector<cv::Mat>(std::span<const media::VideoFrame> frames)> maps;
 };
 
@@ -58,7 +62,8 @@ enum class ResumeMode {
 // The mode for a word in configuration; nothing for another one.
 [[nodiscard]] std::optional<ResumeMode> resume_mode_from_string(std::string_view word);
 
-// How the frames that StereoFrameMaker packs become frames of files.
+// How the frames that StereoFrameMaker packs become frames of files. For the last two they are full
+// side by side frames.
 enum class EyeFrames {
   kPacked,      // as they are
   kSequential,  // the left half, then the right half of each, at twice the frame rate
@@ -69,9 +74,19 @@ struct VideoJobOptions {
   media::VideoReadOptions read;
   media::EncodeOptions encode;
   media::JoinOptions join;  // source, start_s and end_s are filled in by the job
-  std::string container;    // extension with dot that the user asks for; empty = the output's
+
+  // The output's extension is not the user's wish: another one where a stream does not fit, which
+  // is then logged.
+  bool container_may_change = false;
+
   StereoFrameOptions frame;
+  std::optional<cv::Rect> part;  // of the pictures that has depth; the rest is black bars
   stereo::StabilizerOptions stabilizer;
+
+  // What players are told of the frames.
+  media::StereoTag stereo = media::StereoTag::kNone;
+  bool squeezed = false;
+  bool right_first = false;
 
   EyeFrames eye_frames = EyeFrames::kPacked;
   std::filesystem::path second_output;  // of kSeparate
@@ -83,6 +98,7 @@ struct VideoJobOptions {
   // All that the raw nearness depends on besides the input file and `read`: predictor, input.depth.
   std::vector<Setting> depth_settings;
   // All else that the result depends on. A later call with other settings is refused, by name.
+  // (The input file, the program's version and the number of threads count by themselves.)
   std::vector<Setting> settings;
 
   DepthCacheOptions cache;
@@ -93,13 +109,17 @@ struct VideoJobResult {
   std::vector<std::filesystem::path> outputs;
   std::int64_t num_frames = 0;      // of the whole output
   std::int64_t resumed_frames = 0;  // that an earlier call had made
-  std::uintmax_t bytes = 0;         // of all outputs
+  std::uintmax_t bytes = 0;         // of all outputs; 0 for a pipe
   double seconds = 0.0;             // that this call took
+  stereo::ComfortReport comfort;    // the most that a frame made by this call asks of the eyes
+  std::vector<StageTime> stages;    // what the threads of this call cost
 };
 
-// Makes `output` from the video `input`. Until it is whole, its parts live in a hidden folder
-// (`.NAME.vergence` beside it, or in options.work_dir), which is removed at the end. Time and disk
-// needed are logged after the first segment and whenever the estimate has changed.
+// Makes `output` from the video `input` ("-": a pipe, which cannot be gone on with). Until it is
+// whole, its parts live in a hidden folder (`.NAME.vergence` beside it, or in options.work_dir),
+// which is removed at the end. `output` may be a device or a pipe ("-": stdout), which gets the
+// whole file (Matroska) at the end. Time and disk needed are logged before the work, after the
+// first segment, and whenever the estimate has changed.
 // Throws Error: what the reader, writer and source of depth throw; another process works on the
 // same output; what is there was begun with another input, program or settings (named; the hint
 // says how to begin anew); too little space; interrupted (the text says how to go on). Finished

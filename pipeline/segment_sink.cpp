@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/segment_sink.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace vergence::pipeline {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr double kFirstSegmentSeconds = 2.0;
+constexpr double kUsualFrameRate = 25.0;  // where the file does not tell
+
+// Beside a segment, the disk must always have room for the journal and what others write.
+constexpr std::uint64_t kReserveBytes = 16'000'000;
+
+// Estimates may be wrong by so much; only beyond that a job is stopped for what it will need.
+constexpr double kCertainShare = 0.7;
+
+}  // namespace
+
+SegmentCut::SegmentCut(double frame_rate, double segment_s) {
+  const double rate = frame_rate > 0.0 ? frame_rate : kUsualFrameRate;
+  const auto frames = [rate](double seconds) {
+    return std::max<std::int64_t>(1, std::llround(seconds * rate));
+  };
+  first_ = frames(std::min(segment_s, kFirstSegmentSeconds));
+  others_ = frames(segment_s);
+}
+
+std::int64_t SegmentCut::segment_of(std::int64_t frame) const {
+  return frame < first_ ? 0 : 1 + (frame - first_) / others_;
+}
+
+fs::path segment_path(const fs::path& folder, std::int64_t segment, int eye) {
+  return folder /
+         fmt::format("{:06}{}{}", segment, eye == 0 ? "" : "_right", media::segment_extension());
+}
+
+int files_per_segment(EyeFrames eye_frames) {
+  return eye_frames == EyeFrames::kSeparate ? 2 : 1;
+}
+
+SegmentSink::SegmentSink(const SegmentTarget& target, SegmentJournal& journal,
+                         const JobProgress& done, Progress& progress)
+    : target_(target),
+      journal_(journal),
+      progress_(progress),
+      done_(done) {}
+
+void SegmentSink::write(PackedFrame frame) {
+  if (pending_) encode(*pending_, frame.source.pts);
+  pending_ = std::move(frame);
+}
+
+void SegmentSink::finish() {
+  if (!pending_) return;
+  encode(*pending_, std::nullopt);
+  close(/*last=*/true);
+  pending_.reset();
+}
+
+void SegmentSink::encode(const PackedFrame& frame, std::optional<std::int64_t> next_pts) {
+  const std::int64_t segment = target_.cut.segment_of(frame.source.index);
+  if (writers_.empty()) open(segment);
+  media::VideoFrame out;
+  out.pts = frame.source.pts;
+  out.duration = next_pts ? *next_pts - frame.source.pts : frame.source.duration;
+  const cv::Mat& packed = frame.packed;
+  const int half = packed.cols / 2;
+  if (target_.eye_frames == EyeFrames::kSequential) {
+    encode_sequential(frame, out);
+  } else if (target_.eye_frames == EyeFrames::kSeparate) {
+    out.picture = packed.colRange(0, half);
+    writers_[0].write(out);
+    out.picture = packed.colRange(half, packed.cols);
+    writers_[1].write(out);
+  } else {
+    out.picture = packed;
+    writers_[0].write(out);
+  }
+  segment_.frames.push_back({.pts = frame.source.pts, .statistics = frame.statistics});
+  progress_.advance();
+  if (next_pts && target_.cut.segment_of(frame.source.index + 1) != segment) close(false);
+}
+
+// The format's time base is half of the input's.
+void SegmentSink::encode_sequential(const PackedFrame& frame, media::VideoFrame out) {
+  const auto duration = std::max<std::int64_t>(
+      1, out.duration > 0 ? out.duration : std::llround(target_.nominal_duration));
+  const int half = frame.packed.cols / 2;
+  out.pts *= 2;
+  out.duration = duration;
+  out.picture = frame.packed.colRange(0, half);
+  writers_[0].write(out);
+  out.pts += duration;
+  out.picture = frame.packed.colRange(half, frame.packed.cols);
+  writers_[0].write(out);
+}
+
+void SegmentSink::open(std::int64_t segment) {
+  segment_number_ = segment;
+  segment_ = {.first_frame = pending_->source.index};
+  for (int eye = 0; eye < files_per_segment(target_.eye_frames); ++eye) {
+    writers_.emplace_back(segment_path(target_.folder, segment, eye), target_.format,
+                          target_.encode);
+  }
+}
+
+void SegmentSink::close(bool last) {
+  segment_.last = last;
+  segment_.last_picture_checksum = picture_checksum(pending_->source.picture);
+  std::uint64_t bytes = 0;
+  for (auto& writer : writers_) writer.finish();
+  writers_.clear();
+  for (int eye = 0; eye < files_per_segment(target_.eye_frames); ++eye) {
+    segment_.file_bytes.push_back(
+        fs::file_size(segment_path(target_.folder, segment_number_, eye)));
+    bytes += segment_.file_bytes.back();
+  }
+  sync_folder(target_.folder);
+  journal_.append(segment_);
+  const auto num_frames = static_cast<std::int64_t>(segment_.frames.size());
+  done_.num_frames += num_frames;
+  done_.segment_bytes += bytes;
+  done_.frames_this_call += num_frames;
+  done_.seconds_this_call = std::chrono::duration<double>(Clock::now() - start_).count();
+  largest_segment_ = std::max(largest_segment_, bytes);
+  segment_ = {};
+  if (!last) tell_estimate();
+}
+
+void SegmentSink::tell_estimate() {
+  const JobEstimate now = estimate_job(done_);
+  const bool one_disk = on_one_disk(target_.folder, target_.output.parent_path());
+  const auto on_work_disk = now.segments_ahead + (one_disk ? now.join_bytes : 0);
+  const auto free = free_bytes(target_.folder);
+  const double since = told_ ? std::chrono::duration<double>(Clock::now() - told_at_).count() : 0.0;
+  if (!told_ || differs_much(*told_, since, now)) {
+    spdlog::info("{}{}", told_ ? "corrected: " : "", describe(now, done_, free));
+    if (free < on_work_disk) {
+      spdlog::warn("the disk of '{}' may not suffice: about {} more are needed, {} are free",
+                   target_.folder.string(), bytes_text(on_work_disk), bytes_text(free));
+    }
+    told_ = now;
+    told_at_ = Clock::now();
+  }
+  const auto certain =
+      static_cast<std::uint64_t>(kCertainShare * static_cast<double>(on_work_disk));
+  check_space(target_.folder, std::max(certain, 2 * largest_segment_ + kReserveBytes),
+              target_.output);
+  if (!one_disk) {
+    check_space(target_.output.parent_path(),
+                static_cast<std::uint64_t>(kCertainShare * static_cast<double>(now.join_bytes)),
+                target_.output);
+  }
+}
+
+}  // namespace vergence::pipeline

@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/video_job.hpp"
+
+#include "core/error.hpp"
+#include "core/interrupt.hpp"
+#include "core/output_file.hpp"
+#include "core/parallel.hpp"
+#include "pipeline/outputs.hpp"
+#include "pipeline/segment_sink.hpp"
+#include "pipeline/video_stages.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+namespace vergence::pipeline {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kJournalName = "journal";
+constexpr std::string_view kPipe = "-";
+
+constexpr std::array<std::pair<std::string_view, ResumeMode>, 3> kResumeModes = {{
+    {"auto", ResumeMode::kAuto},
+    {"fresh", ResumeMode::kFresh},
+    {"only", ResumeMode::kOnly},
+}};
+
+std::string text_of(const std::optional<double>& number) {
+  return number ? fmt::format("{}", *number) : "";
+}
+
+// What the reader gives, as settings of the depth cache's key.
+std::vector<Setting> read_settings(const VideoJobOptions& options) {
+  const auto& read = options.read;
+  const cv::Rect part = options.part.value_or(cv::Rect());
+  return {{"start", text_of(read.start_s)},
+          {"end", text_of(read.end_s)},
+          {"filter", read.filter},
+          {"max_fps", fmt::format("{}", read.max_fps)},
+          {"keyframes", fmt::format("{} {}", read.keyframes_only, read.keyframe_interval_s)},
+          {"matrix", read.matrix},
+          {"range", read.full_range ? fmt::format("{}", *read.full_range) : ""},
+          {"part", fmt::format("{} {} {} {}", part.x, part.y, part.width, part.height)}};
+}
+
+void append(std::vector<Setting>& settings, const std::vector<Setting>& more) {
+  settings.insert(settings.end(), more.begin(), more.end());
+}
+
+// A pipe's content is known to this process only.
+std::vector<Setting> input_settings(const fs::path& input) {
+  if (input != kPipe) return file_fingerprint(input);
+  return {{"input", fmt::format("a pipe of process {}", ::getpid())}};
+}
+
+bool goes_to_pipe(const fs::path& output) {
+  return output == kPipe || is_device(output);
+}
+
+fs::path folder_of(const fs::path& output) {
+  return output.has_parent_path() ? output.parent_path() : fs::path(".");
+}
+
+// Always the same for one output, so that the next call finds it.
+fs::path work_folder_path(const fs::path& output, const fs::path& work_dir) {
+  if (goes_to_pipe(output)) {
+    return (work_dir.empty() ? fs::temp_directory_path() : work_dir) /
+           fmt::format(".vergence-{}", ::getpid());
+  }
+  const std::string name = output.filename().string();
+  if (work_dir.empty()) return folder_of(output) / fmt::format(".{}.vergence", name);
+  const auto place = std::hash<std::string>()(fs::weakly_canonical(output).string());
+  return work_dir / fmt::format(".{}-{:08x}.vergence", name, place & 0xffffffffU);
+}
+
+std::uint64_t file_bytes(const fs::path& path) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  return error ? 0 : size;
+}
+
+std::string duration_of(const media::VideoInfo& info) {
+  return info.duration_s > 0.0 ? rough_duration_text(info.duration_s) : "a length not known";
+}
+
+// 128 kbit/s per stream of sound: what is usual.
+std::uint64_t sound_bytes(const media::VideoInfo& info) {
+  constexpr double kBytesPerSecond = 16000.0;
+  const auto count = std::count_if(info.streams.begin(), info.streams.end(),
+                                   [](const auto& stream) { return stream.kind == "audio"; });
+  return static_cast<std::uint64_t>(kBytesPerSecond * info.duration_s * static_cast<double>(count));
+}
+
+class VideoJob {
+ public:
+  VideoJob(const fs::path& input, const fs::path& output, const VideoJobOptions& options,
+           const DepthSource& depth, Progress& progress)
+      : input_(input),
+        output_(output),
+        options_(options),
+        depth_(depth),
+        progress_(progress),
+        reader_(input, options.read) {
+    choose_container();
+    if (!goes_to_pipe(output_)) check_outputs();
+    set_format();
+  }
+
+  VideoJobResult run() {
+    const auto start = std::chrono::steady_clock::now();
+    const auto folder = work_folder_path(output_, options_.work_dir);
+    if (!options_.work_dir.empty()) make_folder(options_.work_dir);
+    WorkFolder work(folder, output_);
+    try {
+      run_in(work);
+    } catch (const Error& error) {
+      const bool kept = keep_or_remove(work);
+      if (!kept || error.code() != ErrorCode::kInterrupted) throw;
+      throw interrupted();
+    } catch (...) {
+      keep_or_remove(work);
+      throw;
+    }
+    work.remove(kJournalName);
+    result_.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return std::move(result_);
+  }
+
+ private:
+  [[nodiscard]] bool separate() const { return options_.eye_frames == EyeFrames::kSeparate; }
+
+  [[nodiscard]] std::vector<fs::path> outputs() const {
+    if (!separate()) return {output_};
+    return {output_, options_.second_output};
+  }
+
+  void choose_container() {
+    if (!options_.container_may_change || goes_to_pipe(output_)) return;
+    const auto choice = media::choose_container(reader_.info(), options_.encode,
+                                                output_.extension().string(), /*may_change=*/true);
+    if (choice.extension == output_.extension()) return;
+    output_.replace_extension(choice.extension);
+    if (separate()) options_.second_output.replace_extension(choice.extension);
+    spdlog::info("'{}' is {}", output_.string(), choice.reason);
+  }
+
+  void check_outputs() const {
+    for (const auto& path : outputs()) {
+      check_writable(path);
+      std::error_code error;
+      if (fs::equivalent(path, input_, error)) {
+        throw Error(ErrorCode::kUsage,
+                    fmt::format("'{}' is both input and output", input_.string()))
+            .hint("choose another name with -o");
+      }
+    }
+  }
+
+  void set_format() {
+    const auto& info = reader_.info();
+    // Also tells whether the options suit each other, before anything is written.
+    const cv::Size packed = StereoFrameMaker(options_.frame).frame_size(info.size);
+    const bool halved = options_.eye_frames != EyeFrames::kPacked;
+    format_.size = halved ? cv::Size(packed.width / 2, packed.height) : packed;
+    format_.pixel_aspect = info.pixel_aspect;
+    format_.time_base = info.time_base;
+    format_.frame_rate = info.frame_rate;
+    if (options_.eye_frames == EyeFrames::kSequential) {
+      format_.time_base.den *= 2;
+      format_.frame_rate.num *= 2;
+    }
+    format_.bit_depth = info.bit_depth;
+    format_.grey = info.grey && options_.frame.layout.layout != stereo::Layout::kAnaglyph;
+    format_.input_pixel_format = info.pixel_format;
+    format_.color = info.color;
+    format_.hdr = info.hdr;
+    format_.stereo = options_.stereo;
+    format_.squeezed = options_.squeezed;
+    format_.right_first = options_.right_first;
+  }
+
+  [[nodiscard]] std::vector<Setting> settings() const {
+    std::vector<Setting> all = input_settings(input_);
+    append(all, {{"version of the program", VERGENCE_VERSION},
+                 {"number of threads", std::to_string(thread_count())}});
+    append(all, options_.depth_settings);
+    append(all, options_.settings);
+    return all;
+  }
+
+  void run_in(WorkFolder& work) {
+    open_journal(work);
+    num_done_ = count_done();
+    result_.resumed_frames = num_done_.num_frames;
+    if (!journal_->finished()) {
+      if (!complete()) make_frames(work);
+      join(work);
+    }
+    tell_result();
+  }
+
+  // ---- What earlier calls have left
+
+  void open_journal(WorkFolder& work) {
+    const fs::path path = work.path() / kJournalName;
+    const auto now = settings();
+    std::error_code error;
+    if (options_.resume != ResumeMode::kFresh && fs::exists(path, error)) {
+      journal_ = std::make_unique<SegmentJournal>(path);
+      const auto differences = describe_differences(journal_->settings(), now);
+      if (journal_->finished()) {
+        // Only tidying up was left; whether for this output is to be seen.
+        if (differences.empty() && outputs_are_in_place()) return;
+        journal_.reset();
+      } else {
+        drop_lost_segments(work);
+        if (!journal_->segments().empty() && !differences.empty())
+          throw begun_otherwise(differences);
+        if (!journal_->segments().empty()) return;
+      }
+    }
+    if (options_.resume == ResumeMode::kOnly) {
+      throw Error(fmt::format("there is nothing of '{}' to go on with", output_.string()))
+          .hint("begin it with video.resume=auto");
+    }
+    journal_.reset();
+    work.clear();
+    journal_ = std::make_unique<SegmentJournal>(path, now);
+  }
+
+  [[nodiscard]] bool outputs_are_in_place() const {
+    const auto& sizes = *journal_->finished();
+    const auto paths = outputs();
+    bool same = sizes.size() == paths.size();
+    for (std::size_t i = 0; same && i < paths.size(); ++i) same = file_bytes(paths[i]) == sizes[i];
+    return same;
+  }
+
+  [[nodiscard]] Error begun_otherwise(const std::string& differences) const {
+    return Error(fmt::format("'{}' was begun otherwise: {}", output_.string(), differences))
+        .hint(
+            "go on as it was begun, or begin anew with video.resume=fresh, which throws away what "
+            "is done");
+  }
+
+  // Segments count up to the first one whose files are not as they were.
+  void drop_lost_segments(const WorkFolder& work) {
+    const auto& segments = journal_->segments();
+    std::size_t whole = 0;
+    std::int64_t next_frame = 0;
+    while (whole < segments.size() && segments[whole].first_frame == next_frame &&
+           has_files(work, whole, segments[whole])) {
+      next_frame += static_cast<std::int64_t>(segments[whole].frames.size());
+      ++whole;
+    }
+    if (whole == segments.size()) return;
+    spdlog::warn("of '{}' {} finished segments are lost and made again", output_.string(),
+                 segments.size() - whole);
+    journal_->truncate(whole);
+  }
+
+  [[nodiscard]] bool has_files(const WorkFolder& work, std::size_t number,
+                               const JournalSegment& segment) const {
+    const int count = files_per_segment(options_.eye_frames);
+    if (segment.file_bytes.size() != static_cast<std::size_t>(count)) return false;
+    for (int eye = 0; eye < count; ++eye) {
+      const auto path = segment_path(work.path(), static_cast<std::int64_t>(number), eye);
+      if (file_bytes(path) != segment.file_bytes[static_cast<std::size_t>(eye)]) return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] JobProgress count_done() const {
+    JobProgress done;
+    done.total_frames = reader_.info().frame_count;
+    done.other_bytes = sound_bytes(reader_.info());
+    for (const auto& segment : journal_->segments()) {
+      done.num_frames += static_cast<std::int64_t>(segment.frames.size());
+      for (const auto bytes : segment.file_bytes) done.segment_bytes += bytes;
+    }
+    return done;
+  }
+
+  [[nodiscard]] bool complete() const {
+    return !journal_->segments().empty() && journal_->segments().back().last;
+  }
+
+  // ---- Frames
+
+  void make_frames(const WorkFolder& work) {
+    if (num_done_.num_frames > 0) {
+      spdlog::info("goes on after {} frames of '{}'", num_done_.num_frames, output_.string());
+    }
+    tell_beginning(work);
+    StagesInput input = stages_input();
+    SegmentSink sink(segment_target(work), *journal_, num_done_, progress_);
+    progress_.begin("making 3D frames", "frames",
+                    std::max<std::int64_t>(0, num_done_.total_frames - num_done_.num_frames));
+    try {
+      auto made = run_stages(std::move(input), options_, depth_, sink);
+      result_.comfort = made.comfort;
+      result_.stages = std::move(made.times);
+      cache_->flush();
+    } catch (...) {
+      cache_->flush();
+      num_done_ = sink.done();
+      throw;
+    }
+    num_done_ = sink.done();
+    if (num_done_.num_frames == 0) {
+      throw Error(fmt::format("'{}' has no frames there", input_.string()))
+          .hint("choose another video.start and video.end");
+    }
+  }
+
+  void tell_beginning(const WorkFolder& work) const {
+    const auto& info = reader_.info();
+    spdlog::info("'{}': {}, {}x{} {} becomes {}x{} {}; {} of disk are free", input_.string(),
+                 duration_of(info), info.size.width, info.size.height, info.codec,
+                 format_.size.width, format_.size.height, options_.encode.codec,
+                 bytes_text(free_bytes(work.path())));
+  }
+
+  // Reads on from where the journal ends.
+  StagesInput stages_input() {
+    std::vector<Setting> key = input_settings(input_);
+    append(key, read_settings(options_));
+    append(key, options_.depth_settings);
+    const bool cached = depth_.cacheable && input_ != kPipe;
+    cache_ = std::make_unique<DepthCache>(cached ? options_.cache : DepthCacheOptions{}, key);
+    std::vector<JournalFrame> known;
+    for (const auto& segment : journal_->segments()) {
+      known.insert(known.end(), segment.frames.begin(), segment.frames.end());
+    }
+    const auto first_made = static_cast<std::int64_t>(known.size());
+    const std::int64_t first_frame = first_made / depth_.batch * depth_.batch;
+    if (first_made > 0) go_to(first_frame, known);
+    return {
+        .reader = reader_, .first_frame = first_frame, .known = std::move(known), .cache = *cache_};
+  }
+
+  // Places the reader before `frame`. What it gives is checked on the last frame that was made: a
+  // decoder that finds other pictures after a jump would break the video at the seam.
+  void go_to(std::int64_t frame, const std::vector<JournalFrame>& known) {
+    const auto last = static_cast<std::int64_t>(known.size()) - 1;
+    const auto checksum = journal_->segments().back().last_picture_checksum;
+    const auto pts_of = [&](std::int64_t index) {
+      return known[static_cast<std::size_t>(std::min(index, last))].pts;
+    };
+    media::VideoFrame read;
+    reader_.seek(pts_of(last), last);
+    const bool same = reader_.read(read) && read.pts == pts_of(last) &&
+                      picture_checksum(read.picture) == checksum;
+    if (same && frame <= last) {
+      reader_.seek(pts_of(frame), frame);
+      return;
+    }
+    if (same) return;
+    reader_ = media::VideoReader(input_, options_.read);
+    std::uint32_t found = 0;
+    for (std::int64_t i = 0; i <= last; ++i) {
+      throw_if_interrupted();
+      if (!reader_.read(read)) break;
+      if (i == last) found = picture_checksum(read.picture);
+    }
+    if (found != checksum) throw decoded_otherwise();
+    if (frame > last) return;
+    reader_ = media::VideoReader(input_, options_.read);
+    for (std::int64_t i = 0; i < frame; ++i) (void)reader_.read(read);
+  }
+
+  [[nodiscard]] Error decoded_otherwise() const {
+    return Error(fmt::format("'{}' is decoded otherwise than when '{}' was begun", input_.string(),
+                             output_.string()))
+        .hint("begin anew with video.resume=fresh");
+  }
+
+  [[nodiscard]] SegmentTarget segment_target(const WorkFolder& work) const {
+    const auto& info = reader_.info();
+    const double rate = info.frame_rate.value();
+    return {.folder = work.path(),
+            .output = output_,
+            .format = format_,
+            .encode = options_.encode,
+            .eye_frames = options_.eye_frames,
+            .cut = SegmentCut(rate, options_.segment_s),
+            .total_frames = info.frame_count,
+            .nominal_duration =
+                rate > 0.0 ? 1.0 / (rate * std::max(1e-12, info.time_base.value())) : 1.0,
+            .other_bytes = num_done_.other_bytes};
+  }
+
+  // ---- The end
+
+  void join(const WorkFolder& work) {
+    const auto paths = outputs();
+    check_space(goes_to_pipe(output_) ? work.path() : folder_of(output_),
+                num_done_.segment_bytes + num_done_.other_bytes, output_);
+    progress_.begin("joining", "bytes", static_cast<std::int64_t>(num_done_.segment_bytes));
+    std::vector<fs::path> joined;
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+      joined.push_back(joined_path(work, paths[i]));
+      join_one(work, static_cast<int>(i), joined.back());
+    }
+    std::vector<std::uint64_t> sizes;
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+      sizes.push_back(file_bytes(joined[i]));
+      put_in_place(joined[i], paths[i]);
+    }
+    if (!goes_to_pipe(output_)) journal_->append_finished(sizes);
+  }
+
+  // In the work folder where it can be renamed from there, else beside the output, under a name
+  // that the next call writes over.
+  [[nodiscard]] fs::path joined_path(const WorkFolder& work, const fs::path& output) const {
+    if (goes_to_pipe(output)) return work.path() / "joined.mkv";
+    const auto name = output.filename().string();
+    if (on_one_disk(work.path(), folder_of(output))) {
+      return work.path() / fmt::format("joined_{}", name);
+    }
+    return folder_of(output) / fmt::format(".joined_{}", name);
+  }
+
+  void join_one(const WorkFolder& work, int eye, const fs::path& joined) {
+    const SegmentCut cut(reader_.info().frame_rate.value(), options_.segment_s);
+    std::vector<fs::path> segments;
+    for (std::int64_t i = 0; i <= cut.segment_of(num_done_.num_frames - 1); ++i) {
+      segments.push_back(segment_path(work.path(), i, eye));
+    }
+    media::JoinOptions join = options_.join;
+    join.source = input_ == kPipe ? fs::path() : input_;
+    join.start_s = options_.read.start_s;
+    join.end_s = options_.read.end_s;
+    media::join_segments(segments, format_, options_.encode, joined, join, [&](std::int64_t bytes) {
+      throw_if_interrupted();
+      progress_.advance(bytes);
+    });
+  }
+
+  void put_in_place(const fs::path& joined, const fs::path& output) const {
+    if (goes_to_pipe(output)) {
+      copy_into(joined, output);
+      return;
+    }
+    const auto fail = [&](int error) {
+      return Error(fmt::format("cannot write '{}': {}", output.string(), reason_from_errno(error)));
+    };
+    const int file = ::open(joined.c_str(), O_RDONLY | O_CLOEXEC);
+    const bool synced = file >= 0 && ::fsync(file) == 0;
+    const int error = errno;
+    if (file >= 0) ::close(file);
+    if (!synced) throw fail(error);
+    if (std::rename(joined.c_str(), output.c_str()) != 0) throw fail(errno);
+    sync_folder(folder_of(output));
+  }
+
+  static void copy_into(const fs::path& joined, const fs::path& pipe) {
+    std::ifstream from(joined, std::ios::binary);
+    std::ofstream to(pipe == kPipe ? fs::path("/dev/stdout") : pipe,
+                     std::ios::binary | std::ios::app);
+    std::array<char, 1 << 16> piece{};
+    while (from && to) {
+      throw_if_interrupted();
+      from.read(piece.data(), piece.size());
+      to.write(piece.data(), from.gcount());
+    }
+    to.flush();
+    if (!to) {
+      throw Error(
+          fmt::format("cannot write to '{}': the other side has stopped reading", pipe.string()));
+    }
+  }
+
+  void tell_result() {
+    result_.num_frames = num_done_.num_frames;
+    result_.outputs = outputs();
+    if (goes_to_pipe(output_)) return;
+    for (const auto& path : result_.outputs) result_.bytes += file_bytes(path);
+  }
+
+  // ---- When it does not come to the end
+
+  // Whether something is left to go on with; otherwise the work folder goes. What another journal
+  // speaks of stays as it is.
+  bool keep_or_remove(WorkFolder& work) {
+    std::error_code error;
+    const bool of_others = !journal_ && fs::exists(work.path() / kJournalName, error);
+    const bool of_ours = journal_ && !journal_->segments().empty();
+    const bool through_pipe = input_ == kPipe || goes_to_pipe(output_);
+    if (of_others || of_ours || (num_done_.num_frames > 0 && !through_pipe)) return true;
+    work.remove(kJournalName);
+    return false;
+  }
+
+  [[nodiscard]] Error interrupted() const {
+    return Error(ErrorCode::kInterrupted, fmt::format("interrupted; {} frames of '{}' are finished",
+                                                      num_done_.num_frames, output_.string()))
+        .hint("run the same command again to go on");
+  }
+
+  fs::path input_;
+  fs::path output_;
+  VideoJobOptions options_;
+  const DepthSource& depth_;
+  Progress& progress_;
+  media::VideoReader reader_;
+  media::VideoFormat format_;
+  std::unique_ptr<SegmentJournal> journal_;
+  std::unique_ptr<DepthCache> cache_;
+  JobProgress num_done_;
+  VideoJobResult result_;
+};
+
+}  // namespace
+
+std::optional<ResumeMode> resume_mode_from_string(std::string_view word) {
+  for (const auto& [name, mode] : kResumeModes) {
+    if (name == word) return mode;
+  }
+  return std::nullopt;
+}
+
+DepthSource predicted_depth(DepthPredictor& predictor) {
+  DepthSource source;
+  source.name = predictor.info().name;
+  source.batch = thread_count();
+  source.maps = [&predictor](std::span<const media::VideoFrame> frames) {
+    std::vector<PredictorInput> pictures;
+    for (const auto& frame : frames) {
+      cv::Mat rgb = frame.picture;
+      if (rgb.depth() == CV_16U) rgb.convertTo(rgb, CV_8U, 1.0 / 257.0);
+      pictures.push_back({.name = fmt::format("frame_{:06}", frame.index), .rgb = rgb});
+    }
+    std::vector<cv::Mat> maps;
+    for (const auto& depth : predictor.predict(pictures, no_progress())) {
+      maps.push_back(raw_nearness(depth));
+    }
+    return maps;
+  };
+  return source;
+}
+
+VideoJobResult run_video_job(const fs::path& input, const fs::path& output,
+                             const VideoJobOptions& options, const DepthSource& depth,
+                             Progress& progress) {
+  return VideoJob(input, output, options, depth, progress).run();
+}
+
+}  // namespace vergence::pipeline

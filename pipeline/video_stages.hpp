@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The running pipeline of a video job: a thread for each stage, bounded queues between them. Not
+// installed.
+#pragma once
+
+#include "media/video_reader.hpp"
+#include "pipeline/depth_cache.hpp"
+#include "pipeline/segment_sink.hpp"
+#include "pipeline/stage_queue.hpp"
+#include "pipeline/video_job.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace vergence::pipeline {
+
+// What a run of the pipeline begins with.
+struct StagesInput {
+  media::VideoReader& reader;       // its next frame is number first_frame
+  std::int64_t first_frame = 0;     // a multiple of the depth source's batch
+  std::vector<JournalFrame> known;  // frames that earlier runs have made; those to make follow
+  DepthCache& cache;
+};
+
+struct StagesResult {
+  std::vector<StageTime> times;
+  stereo::ComfortReport comfort;
+};
+
+// Makes all frames from number known.size() on and gives them to the sink, in order. Frames before
+// are read only for the company of those to make. Throws what the stages throw.
+StagesResult run_stages(StagesInput input, const VideoJobOptions& options, const DepthSource& depth,
+                        SegmentSink& sink);
+
+}  // namespace vergence::pipeline
