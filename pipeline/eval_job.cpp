@@ -3,13 +3,31 @@
 
 #include "core/error.hpp"
 #include "evaluation/depth_report.hpp"
+#include "evaluation/stereo_metrics.hpp"
+#include "evaluation/stereo_report.hpp"
 #include "media/depth_file.hpp"
 #include "media/picture.hpp"
+#include "pipeline/stereo_frame.hpp"
 
 #include <fmt/format.h>
 #include <opencv2/imgproc.hpp>
 
 namespace vergence::pipeline {
+namespace {
+
+cv::Mat read_rgb8(const std::filesystem::path& path) {
+  return media::display_rgb8(media::read_picture(path));
+}
+
+void check_same_size(const std::filesystem::path& path, cv::Size size,
+                     const std::filesystem::path& reference, cv::Size expected) {
+  if (size == expected) return;
+  throw Error(fmt::format("'{}' is {}x{} pixels, but '{}' is {}x{}", path.string(), size.width,
+                          size.height, reference.string(), expected.width, expected.height))
+      .hint("compare pictures of one size");
+}
+
+}  // namespace
 
 EvalReport evaluate_files(const EvalRequest& request) {
   const auto read = [](const OwnDepth& file) {
@@ -35,6 +53,33 @@ EvalReport evaluate_files(const EvalRequest& request) {
   }
   const auto result = evaluation::evaluate_depth(prediction, ground_truth, options);
   return {evaluation::to_table(result), evaluation::to_json(result)};
+}
+
+EvalReport evaluate_view(const StereoEvalRequest& request) {
+  const bool of_right = request.eye == Eye::kRight;
+  const auto& source_path = of_right ? request.left : request.right;
+  const auto& view_path = of_right ? request.right : request.left;
+  const cv::Mat reference = read_rgb8(request.reference);
+  const cv::Mat source = read_rgb8(source_path);
+  cv::Mat view = read_rgb8(view_path);
+  const cv::Size size = reference.size();
+  if (view.size() == cv::Size(2 * size.width, size.height)) {
+    view = view(cv::Rect({of_right ? size.width : 0, 0}, size)).clone();
+  }
+  check_same_size(source_path, source.size(), request.reference, size);
+  check_same_size(view_path, view.size(), request.reference, size);
+  evaluation::StereoReference known{.source = source, .disparity_px = {}, .eye = request.eye};
+  if (request.disparity) {
+    const auto& file = *request.disparity;
+    known.disparity_px = pair_disparity(
+        media::read_depth(file.path, {.kind = DepthKind::kPixelDisparity, .scale = file.scale}),
+        file.path);
+    check_same_size(file.path, known.disparity_px.size(), request.reference, size);
+  }
+  const auto metrics = evaluation::compare_views(view, reference, known);
+  const auto vertical =
+      evaluation::measure_vertical_disparity(of_right ? source : view, of_right ? view : source);
+  return {evaluation::to_table(metrics, vertical), evaluation::to_json(metrics, vertical)};
 }
 
 }  // namespace vergence::pipeline

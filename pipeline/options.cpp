@@ -587,6 +587,24 @@ EvalRequest eval_request(const std::filesystem::path& prediction,
   return request;
 }
 
+StereoEvalRequest stereo_eval_request(std::span<const std::string> pictures, const Config& config) {
+  if (pictures.size() != 3) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("'eval --stereo' compares three pictures, not {}", pictures.size()))
+        .hint("give LEFT RIGHT REF: the source, the view made from it and the real view");
+  }
+  StereoEvalRequest request{.left = pictures[0],
+                            .right = pictures[1],
+                            .reference = pictures[2],
+                            .disparity = std::nullopt};
+  if (const auto file = config.string("eval.disparity"); !file.empty()) {
+    request.disparity =
+        OwnDepth{file, DepthKind::kPixelDisparity, scale_at(config, "eval.disparity_scale")};
+  }
+  if (config.string("eval.synthesised") == "left") request.eye = Eye::kLeft;
+  return request;
+}
+
 FetchRequest fetch_request(const Config& config) {
   FetchRequest request;
   request.folder = config.string("models.folder");

@@ -15,6 +15,9 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace vergence::pipeline {
@@ -50,6 +53,10 @@ namespace vergence::pipeline {
 [[nodiscard]] EvalRequest eval_request(const std::filesystem::path& prediction,
                                        const std::filesystem::path& ground_truth,
                                        const config::Config& config);
+
+// The same for a view; three pictures from the command line.
+[[nodiscard]] StereoEvalRequest stereo_eval_request(std::span<const std::string> pictures,
+                                                    const config::Config& config);
 
 // All of `models`; the networks come from the command line.
 [[nodiscard]] FetchRequest fetch_request(const config::Config& config);

@@ -9,7 +9,6 @@
 #include "pipeline/outputs.hpp"
 
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -237,12 +236,7 @@ StereoScene SbsPhotoJob::scene_of(const media::Picture& picture, const SbsItem& 
     return predicted ? map : same_part(map, scene.part, size);
   };
   if (kind_of(depth) == DepthKind::kPixelDisparity) {
-    scene.disparity_px = shown(values_of(depth)).clone();
-    // Nothing is infinitely far in such maps: zero is how data sets mark what is not known.
-    scene.disparity_px.setTo(std::numeric_limits<float>::quiet_NaN(), scene.disparity_px == 0.0F);
-    if (!fill_from_background(scene.disparity_px)) {
-      throw Error(fmt::format("the disparity of '{}' has no valid value", item.input.string()));
-    }
+    scene.disparity_px = shown(pair_disparity(depth, item.input));
     return scene;
   }
   scene.frame.depth_kind = kind_of(depth);

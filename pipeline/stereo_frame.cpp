@@ -117,6 +117,16 @@ cv::Mat raw_nearness(const AnyDepth& depth) {
   return raw;
 }
 
+cv::Mat pair_disparity(const AnyDepth& depth, const std::filesystem::path& file) {
+  cv::Mat disparity = values_of(depth).clone();
+  disparity.setTo(std::numeric_limits<float>::quiet_NaN(), disparity == 0.0F);
+  if (!fill_from_background(disparity)) {
+    throw Error(fmt::format("the disparity map '{}' has no valid value", file.string()))
+        .hint("give another map");
+  }
+  return disparity;
+}
+
 struct StereoFrameMaker::State {
   explicit State(const StereoFrameOptions& asked)
       : options(asked),

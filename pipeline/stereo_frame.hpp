@@ -12,6 +12,7 @@
 #include "stereo/viewing.hpp"
 
 #include <array>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -86,6 +87,10 @@ struct StereoFrameOptions {
 // Values that are not finite get the smaller (farther) one of their known neighbours in the row,
 // rows without any those of the row above, or else below. False if nothing is finite.
 bool fill_from_background(cv::Mat& values);
+
+// The parallax of a stereo pair without gaps, CV_32FC1: what is 0 (so data sets mark what is not
+// known) or not finite is filled as above. Throws Error naming the file where no value is known.
+[[nodiscard]] cv::Mat pair_disparity(const AnyDepth& depth, const std::filesystem::path& file);
 
 // Makes frames of one size one after another, keeping what memory it can. For one thread at a time
 // (it uses all threads itself).
