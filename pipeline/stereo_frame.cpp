@@ -3,6 +3,7 @@
 
 #include "core/error.hpp"
 #include "stereo/autocrop.hpp"
+#include "stereo/background_plate.hpp"
 #include "stereo/classic_warp.hpp"
 #include "stereo/floating_window.hpp"
 #include "stereo/learned_warp.hpp"
@@ -11,7 +12,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <opencv2/imgproc.hpp>
@@ -137,12 +140,24 @@ struct StereoFrameMaker::State {
     learned.emplace(*asked.warp_network);
   }
 
+  // Parallax as nearness 0..1 with the divergence and convergence that lead back to it: what all
+  // methods, the networks too, understand.
+  struct Strength {
+    cv::Mat near;
+    stereo::ParallaxOptions parallax;
+  };
+
   StereoFrameOptions options;
   std::string mapper;
   std::optional<cv::Rect> part;
   stereo::ScanlineWarp warp;
   std::optional<stereo::LearnedWarp> learned;
   stereo::WindowBars bars;
+  stereo::BackgroundPlate plate;
+  std::vector<stereo::PlateFrame> plate_window;  // empty = nothing but the frame itself
+  std::size_t plate_current = 0;
+  std::map<std::int64_t, Strength> known_strengths;  // of the frames of a window, by index
+  std::vector<stereo::Disocclusion> disocclusions;
   cv::Size picture_size;
   cv::Mat parallax;
   cv::Mat made_left;  // of the part
@@ -219,13 +234,6 @@ struct StereoFrameMaker::State {
     return (near - on_screen(decision.convergence)) * range;
   }
 
-  // Parallax as nearness 0..1 with the divergence and convergence that lead back to it: what all
-  // methods, the networks too, understand.
-  struct Strength {
-    cv::Mat near;
-    stereo::ParallaxOptions parallax;
-  };
-
   [[nodiscard]] Strength as_nearness(const cv::Mat& small, cv::Size size) const {
     double min = 0.0;
     double max = 0.0;
@@ -250,6 +258,40 @@ struct StereoFrameMaker::State {
     cv::Mat small = parallax_at(near, size, decision);
     if (options.comfort_cap) stereo::cap_comfort(options.comfort, viewing(size), small);
     return as_nearness(small, size);
+  }
+
+  // iw3's order: dilation at the map's own size, then the mapper.
+  [[nodiscard]] cv::Mat prepared(const StereoMoment& moment) const {
+    cv::Mat near = stereo::nearness_in_range(moment.raw, moment.decision.range);
+    dilate(options.edge_dilation, near);
+    stereo::map_nearness(mapper, near);
+    return near;
+  }
+
+  // Made once for each frame of a window.
+  const Strength& strength_at(const StereoMoment& moment) {
+    const auto [found, is_new] = known_strengths.try_emplace(moment.index);
+    if (is_new) {
+      found->second =
+          strength_of(prepared(moment), part_of(moment.picture).size(), moment.decision);
+    }
+    return found->second;
+  }
+
+  // Makes the window ready for the background plate.
+  void look_around(std::span<const StereoMoment> window, std::size_t current) {
+    plate_window.clear();
+    std::erase_if(known_strengths,
+                  [&](const auto& known) { return known.first < window.front().index; });
+    if (window.size() < 2 || options.method != StereoMethod::kScanline) return;
+    plate_current = current;
+    for (const auto& moment : window) {
+      const cv::Mat picture = part_of(moment.picture);
+      const auto& strength = strength_at(moment);
+      const float range = stereo::parallax_range_px(picture.size(), strength.parallax);
+      plate_window.push_back(
+          {moment.index, picture, (strength.near - strength.parallax.convergence) * range});
+    }
   }
 
   // The views of both eyes, of the picture's size.
@@ -290,7 +332,11 @@ struct StereoFrameMaker::State {
   void render(const cv::Mat& picture, Eye eye, cv::Mat& view) {
     switch (options.method) {
       case StereoMethod::kScanline:
-        return warp.render(eye, view);
+        warp.render(eye, view, &disocclusions);
+        if (plate_window.size() > 1) {
+          plate.fill(plate_window, plate_current, eye, disocclusions, view);
+        }
+        return;
       case StereoMethod::kForwardFill:
         return stereo::forward_warp(picture, parallax, eye, {}, view);
       case StereoMethod::kBackward:
@@ -374,20 +420,25 @@ cv::Size StereoFrameMaker::frame_size(cv::Size picture) const {
 
 void StereoFrameMaker::make(const cv::Mat& picture, const cv::Mat& raw,
                             const stereo::FrameDecision& decision, cv::Mat& frame) {
+  const StereoMoment moment{0, picture, raw, decision};
+  state_->known_strengths.clear();
+  make(std::span(&moment, 1), 0, frame);
+}
+
+void StereoFrameMaker::make(std::span<const StereoMoment> window, std::size_t current,
+                            cv::Mat& frame) {
   auto& state = *state_;
-  // iw3's order: dilation at the map's own size, then the mapper.
-  cv::Mat near = stereo::nearness_in_range(raw, decision.range);
-  State::dilate(state.options.edge_dilation, near);
-  stereo::map_nearness(state.mapper, near);
+  const auto& moment = window[current];
   if (stereo::shows_depth(state.options.layout.layout)) {
-    state.pack_with_depth(picture, near, frame);
+    state.pack_with_depth(moment.picture, state.prepared(moment), frame);
     return;
   }
-  const cv::Mat part = state.part_of(picture);
+  const cv::Mat part = state.part_of(moment.picture);
   state.picture_size = part.size();
-  state.place_window(decision, part.size());
-  state.warp_eyes(part, state.strength_of(near, part.size(), decision));
-  state.pack(picture, frame);
+  state.place_window(moment.decision, part.size());
+  state.look_around(window, current);
+  state.warp_eyes(part, state.strength_at(moment));
+  state.pack(moment.picture, frame);
 }
 
 void StereoFrameMaker::make(const cv::Mat& picture, const cv::Mat& nearness, float convergence,
@@ -404,6 +455,7 @@ void StereoFrameMaker::make_from_disparity(const cv::Mat& picture, const cv::Mat
   const cv::Mat part = state.part_of(picture);
   state.picture_size = part.size();
   state.bars = {};
+  state.plate_window.clear();
   cv::Mat small = disparity_px.clone();
   State::dilate(state.options.pair_dilation, small);
   if (stereo::shows_depth(state.options.layout.layout)) {

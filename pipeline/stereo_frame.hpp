@@ -12,9 +12,12 @@
 #include "stereo/viewing.hpp"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -92,6 +95,15 @@ bool fill_from_background(cv::Mat& values);
 // known) or not finite is filled as above. Throws Error naming the file where no value is known.
 [[nodiscard]] cv::Mat pair_disparity(const AnyDepth& depth, const std::filesystem::path& file);
 
+// A frame of a video and what its parallax is made of. Only handles: pixels are shared and must not
+// change.
+struct StereoMoment {
+  std::int64_t index = 0;  // counts the frames of the video; the same frame in all calls
+  cv::Mat picture;
+  cv::Mat raw;
+  stereo::FrameDecision decision;
+};
+
 // Makes frames of one size one after another, keeping what memory it can. For one thread at a time
 // (it uses all threads itself).
 class StereoFrameMaker {
@@ -114,6 +126,11 @@ class StereoFrameMaker {
   // borders). Throws std::invalid_argument for other types.
   void make(const cv::Mat& picture, const cv::Mat& raw, const stereo::FrameDecision& decision,
             cv::Mat& frame);
+
+  // The same for `window[current]` of a video. What its foreground hides is filled with what the
+  // other frames show there (stereo/background_plate.hpp; of method kScanline only). `window`:
+  // frames of one shot with consecutive indices and one size.
+  void make(std::span<const StereoMoment> window, std::size_t current, cv::Mat& frame);
 
   // The same from nearness in 0..1.
   void make(const cv::Mat& picture, const cv::Mat& nearness, float convergence, cv::Mat& frame);
