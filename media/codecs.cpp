@@ -50,8 +50,8 @@ constexpr std::array<Words, 7> kQsvPresets = {"veryfast", "faster", "fast",    "
 // The usual crf is iw3's (20); other scales by what looks alike.
 constexpr std::array kCodecs = {
     CodecTraits{"libx264", "crf", 20, 51, "medium", kX26xPresets, kX264Tunes, kX264Profiles},
-    CodecTraits{"libx265", "crf", 20, 51, "medium", kX26xPresets, kX265Tunes, kX265Profiles},
-    CodecTraits{"libsvtav1", "crf", 26, 63, "8", kSvtPresets, {}, {}},
+    CodecTraits{"libx265", "crf", 20, 51, "medium", kX26xPresets, kX265Tunes, kX265Profiles, 16},
+    CodecTraits{"libsvtav1", "crf", 26, 63, "8", kSvtPresets, {}, {}, 64},
     CodecTraits{.name = "libopenh264"},
     CodecTraits{.name = "prores_ks", .profiles = kProresProfiles, .keeps_chroma = true},
     CodecTraits{.name = "ffv1", .lossless = true, .keeps_chroma = true, .odd_sizes = true},

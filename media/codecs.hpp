@@ -23,6 +23,7 @@ struct CodecTraits {
   std::span<const std::string_view> presets = {};
   std::span<const std::string_view> tunes = {};
   std::span<const std::string_view> profiles = {};
+  int least_size = 1;  // of width and height
   bool lossless = false;
   bool keeps_chroma = false;  // for editing rather than watching: chroma as fine as the input's
   bool odd_sizes = false;     // takes odd sizes with subsampled chroma

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <new>
 #include <optional>
 #include <span>
@@ -17,6 +18,7 @@
 
 #include <fmt/format.h>
 #include <opencv2/imgproc.hpp>
+#include <spdlog/spdlog.h>
 
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -295,6 +297,12 @@ struct VideoEncoder::State {
   };
 
   std::map<std::int64_t, Kept> inside;
+  bool finished = false;
+
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State();
 
   void open(const EncodeOptions& options);
   void use_device(AVPixelFormat memory_format);
@@ -340,6 +348,12 @@ void VideoEncoder::State::open(const EncodeOptions& options) {
   tag_colors();
   if (!codec->device.empty()) use_device(context->pix_fmt);
 
+  if (std::min(size.width, size.height) < codec->least_size) {
+    throw Error(fmt::format("'{}' encodes no frames of {} x {} pixels; {} is the least",
+                            codec->name, size.width, size.height, codec->least_size));
+  }
+  // It would print to stderr.
+  if (codec->name == "libsvtav1") ::setenv("SVT_LOG", "0", 0);
   libav::Dictionary dictionary;
   set_words(*codec, options, dictionary);
   set_quality(*codec, options, dictionary);
@@ -420,6 +434,20 @@ VideoEncoder::VideoEncoder(const VideoFormat& format, const EncodeOptions& optio
   state_->open(options);
 }
 
+// SVT-AV1 waits for ever in its end where it had no frame, or was not told that none follows.
+VideoEncoder::State::~State() {
+  if (finished || context == nullptr || avcodec_is_open(context.get()) == 0) return;
+  try {
+    const PacketSink nowhere = [](AVPacket&) {};
+    if (count == 0 && codec->name == "libsvtav1") {
+      send(&converter->convert(cv::Mat::zeros(size, CV_8UC3)), nowhere);
+    }
+    send(nullptr, nowhere);
+  } catch (const std::exception& error) {
+    spdlog::debug("ending the encoder: {}", error.what());
+  }
+}
+
 VideoEncoder::~VideoEncoder() = default;
 VideoEncoder::VideoEncoder(VideoEncoder&&) noexcept = default;
 VideoEncoder& VideoEncoder::operator=(VideoEncoder&&) noexcept = default;
@@ -451,6 +479,7 @@ void VideoEncoder::write(const VideoFrame& frame, const PacketSink& sink) {
 }
 
 void VideoEncoder::finish(const PacketSink& sink) {
+  state_->finished = true;
   state_->send(nullptr, sink);
 }
 
@@ -468,7 +497,22 @@ std::vector<std::uint8_t> VideoEncoder::global_header() const {
 }
 
 int VideoEncoder::reorder_delay() const {
-  return state_->context->has_b_frames;
+  const AVCodecContext& context = *state_->context;
+  const AVCodec* decoder = avcodec_find_decoder(AV_CODEC_ID_HEVC);
+  if (context.codec_id != AV_CODEC_ID_HEVC || decoder == nullptr) return context.has_b_frames;
+  // FFmpeg's encoders do not say it; the parameter sets do.
+  const libav::CodecPtr reading(avcodec_alloc_context3(decoder));
+  AVCodecParameters* parameters = avcodec_parameters_alloc();
+  if (reading == nullptr || parameters == nullptr ||
+      avcodec_parameters_from_context(parameters, &context) < 0 ||
+      avcodec_parameters_to_context(reading.get(), parameters) < 0) {
+    avcodec_parameters_free(&parameters);
+    throw std::bad_alloc();
+  }
+  avcodec_parameters_free(&parameters);
+  reading->thread_count = 1;
+  libav::check(avcodec_open2(reading.get(), decoder, nullptr), "the stream cannot be described");
+  return std::max(context.has_b_frames, reading->has_b_frames);
 }
 
 }  // namespace vergence::media
