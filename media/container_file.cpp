@@ -47,13 +47,21 @@ void ContainerFile::begin(libav::Dictionary& options) {
   check(result);
 }
 
-void ContainerFile::write(AVPacket& packet, bool interleave) {
+void ContainerFile::write(AVPacket& packet) {
+  if (!try_write(packet)) check(AVERROR(EINVAL));
+}
+
+bool ContainerFile::try_write(AVPacket& packet) {
   const AVStream& stream = *context_->streams[packet.stream_index];
   av_packet_rescale_ts(&packet, packet.time_base, stream.time_base);
   packet.time_base = stream.time_base;
   packet.pos = -1;
-  check(interleave ? av_interleaved_write_frame(context_.get(), &packet)
-                   : av_write_frame(context_.get(), &packet));
+  const int result = av_write_frame(context_.get(), &packet);
+  const bool refused =
+      result == AVERROR(EINVAL) || result == AVERROR_INVALIDDATA || result == AVERROR_PATCHWELCOME;
+  if (refused && context_->pb->error >= 0) return false;
+  check(result);
+  return true;
 }
 
 void ContainerFile::sync() const {

@@ -25,8 +25,10 @@ class ContainerFile {
   void begin(libav::Dictionary& options);
 
   // Takes the packet's data. Its times are in its own time_base; every stream's grow.
-  // `interleave`: FFmpeg may hold it back to bring the streams' packets into order.
-  void write(AVPacket& packet, bool interleave);
+  void write(AVPacket& packet);
+
+  // The same; false where the muxer does not take this packet.
+  [[nodiscard]] bool try_write(AVPacket& packet);
 
   // Writes the end, and syncs and closes the file. Throws Error.
   void finish();

@@ -5,6 +5,7 @@
 #include "core/interrupt.hpp"
 #include "core/text.hpp"
 #include "media/containers.hpp"
+#include "media/subtitles.hpp"
 
 #include <algorithm>
 #include <array>
@@ -31,11 +32,12 @@ namespace vergence::media {
 namespace {
 
 // What becomes of one of the source's streams.
-enum class Fate { kLeftOut, kCopied, kCover, kConverted };
+enum class Fate { kLeftOut, kCopied, kCover };
 
 struct Track {
   Fate fate = Fate::kLeftOut;
   int output_index = -1;
+  std::optional<SubtitleConverter> converter;
   std::int64_t last_dts = std::numeric_limits<std::int64_t>::min();
   bool complained = false;
 };
@@ -231,11 +233,16 @@ struct Muxer::State {
   void add_video();
   void add_other(const AVStream& from, Track& track);
   void copy_stream(const AVStream& from, Track& track);
+  void convert_stream(const AVStream& from, Track& track, const std::string& codec,
+                      const std::optional<SubtitleLayout>& layout);
+  bool add_subtitles(const AVStream& from, Track& track);
   void add_cover(const AVStream& from, Track& track);
   void add_chapters();
   void choose_span(std::int64_t first_pts);
   void write_covers();
   void write_copied(AVPacket& packet, Track& track);
+  void write_converted(const AVPacket& packet, Track& track);
+  void complain(Track& track, const std::string& reason);
 };
 
 AVStream& Muxer::State::new_stream() {
@@ -275,6 +282,43 @@ void Muxer::State::copy_stream(const AVStream& from, Track& track) {
   track.output_index = stream.index;
 }
 
+void Muxer::State::convert_stream(const AVStream& from, Track& track, const std::string& codec,
+                                  const std::optional<SubtitleLayout>& layout) {
+  SubtitleConverter converter(from, codec, layout);
+  AVStream& stream = new_stream();
+  converter.describe(stream);
+  stream.time_base = from.time_base;
+  stream.disposition = from.disposition;
+  copy_metadata(from.metadata, stream.metadata, false);
+  track.converter.emplace(std::move(converter));
+  track.fate = Fate::kCopied;
+  track.output_index = stream.index;
+}
+
+// Whether a way was found.
+bool Muxer::State::add_subtitles(const AVStream& from, Track& track) {
+  const std::string container = file.context().oformat->name;
+  const std::string codec = avcodec_get_name(from.codecpar->codec_id);
+  const bool text = is_text_subtitle(codec);
+  if (text && options.subtitles == SubtitleMode::kStereo && places_subtitles(format.stereo)) {
+    if (container_holds(container, "ass")) {
+      const SubtitleLayout layout{format.stereo, format.squeezed, format.right_first, format.size,
+                                  options.subtitle_parallax_px};
+      convert_stream(from, track, "ass", layout);
+      return true;
+    }
+    spdlog::warn("only Matroska can hold subtitles in both eyes: {} stays as it is", name_of(from));
+  }
+  if (container_holds(container, codec)) {
+    copy_stream(from, track);
+    return true;
+  }
+  const std::string other = text_subtitles_of(container);
+  if (!text || other.empty()) return false;
+  convert_stream(from, track, other, std::nullopt);
+  return true;
+}
+
 // MP4 keeps a cover as a stream of one picture, Matroska as an attached file.
 void Muxer::State::add_cover(const AVStream& from, Track& track) {
   copy_stream(from, track);
@@ -311,8 +355,7 @@ void Muxer::State::add_other(const AVStream& from, Track& track) {
   } else if (type == AVMEDIA_TYPE_AUDIO) {
     if (holds) return copy_stream(from, track);
   } else if (type == AVMEDIA_TYPE_SUBTITLE) {
-    if (options.subtitles == SubtitleMode::kNone) return;
-    if (holds) return copy_stream(from, track);
+    if (options.subtitles == SubtitleMode::kNone || add_subtitles(from, track)) return;
   } else if (type == AVMEDIA_TYPE_ATTACHMENT) {
     if (container == "matroska") {
       copy_stream(from, track);
@@ -377,7 +420,7 @@ void Muxer::State::write_covers() {
     cover->pts = cover->dts = 0;
     cover->time_base = source.context->streams[i]->time_base;
     cover->stream_index = tracks[i].output_index;
-    file.write(*cover, false);
+    file.write(*cover);
   }
 }
 
@@ -424,7 +467,7 @@ void Muxer::write_video(AVPacket& packet) {
   packet.dts = state.decoding_times.next(packet.pts);
   packet.stream_index = state.video_index;
   packet.time_base = libav::rational(state.format.time_base);
-  state.file.write(packet, false);
+  state.file.write(packet);
 }
 
 void Muxer::State::write_copied(AVPacket& packet, Track& track) {
@@ -432,11 +475,33 @@ void Muxer::State::write_copied(AVPacket& packet, Track& track) {
   av_packet_rescale_ts(&packet, packet.time_base, stream.time_base);
   packet.time_base = stream.time_base;
   // Damaged inputs go back in time, which no muxer takes.
-  if (packet.dts <= track.last_dts) packet.dts = track.last_dts + 1;
+  const bool equals_allowed = (file.context().oformat->flags & AVFMT_TS_NONSTRICT) != 0;
+  const std::int64_t step = equals_allowed ? 0 : 1;
+  if (track.last_dts != std::numeric_limits<std::int64_t>::min()) {
+    packet.dts = std::max(packet.dts, track.last_dts + step);
+  }
   packet.pts = std::max(packet.pts, packet.dts);
   track.last_dts = packet.dts;
   packet.stream_index = track.output_index;
-  file.write(packet, false);
+  if (!file.try_write(packet)) complain(track, "a packet does not suit the container");
+}
+
+void Muxer::State::complain(Track& track, const std::string& reason) {
+  if (track.complained) return;
+  track.complained = true;
+  const auto index = static_cast<std::size_t>(&track - tracks.data());
+  spdlog::warn("{} of '{}' is not copied whole: {}", name_of(*source.context->streams[index]),
+               options.source.string(), reason);
+}
+
+void Muxer::State::write_converted(const AVPacket& packet, Track& track) {
+  std::vector<libav::PacketPtr> made;
+  try {
+    made = track.converter->convert(packet);
+  } catch (const Error& error) {
+    complain(track, error.what());
+  }
+  for (const libav::PacketPtr& each : made) write_copied(*each, track);
 }
 
 void Muxer::write_other(const AVPacket& packet) {
@@ -469,7 +534,12 @@ void Muxer::write_other(const AVPacket& packet) {
     copy->duration =
         std::llround((state.end_s - state.shift_s) / av_q2d(from.time_base)) - copy->pts;
   }
-  state.write_copied(*copy, state.tracks[index]);
+  Track& track = state.tracks[index];
+  if (track.converter) {
+    state.write_converted(*copy, track);
+  } else {
+    state.write_copied(*copy, track);
+  }
 }
 
 double Muxer::seconds_of(std::int64_t pts) const {

@@ -71,7 +71,7 @@ void SegmentFileWriter::write(AVPacket& packet) {
   packet.pts -= *origin_;
   packet.dts -= *origin_;  // not stored
   packet.stream_index = kVideo;
-  file_.write(packet, false);
+  file_.write(packet);
 }
 
 void SegmentFileWriter::finish() {
@@ -84,7 +84,7 @@ void SegmentFileWriter::finish() {
   packet->time_base = file_.context().streams[kVideo]->time_base;
   packet->stream_index = kEndMark;
   packet->flags |= AV_PKT_FLAG_KEY;
-  file_.write(*packet, false);
+  file_.write(*packet);
   file_.finish();
 }
 

@@ -135,7 +135,8 @@ void join_segments(std::span<const fs::path> segments, const VideoFormat& format
 }
 
 ContainerChoice choose_container(const VideoInfo& input, const EncodeOptions& encode,
-                                 const std::string& wanted, bool may_change) {
+                                 const std::string& wanted, bool may_change,
+                                 SubtitleMode subtitles) {
   const std::string codec = stream_codec(encode);
   const std::string first = !wanted.empty() ? wanted : codec == "prores" ? ".mov" : ".mp4";
   if (!may_change && !wanted.empty()) return {wanted, ""};
@@ -151,7 +152,10 @@ ContainerChoice choose_container(const VideoInfo& input, const EncodeOptions& en
   for (const StreamInfo& stream : input.streams) {
     const std::string what =
         fmt::format("the {} stream {} ({})", stream.kind, stream.index, stream.codec);
-    const bool kept = stream.kind == "audio" || stream.kind == "subtitle";
+    if (stream.kind == "subtitle" && subtitles == SubtitleMode::kNone) continue;
+    const bool placed = subtitles == SubtitleMode::kStereo && is_text_subtitle(stream.codec);
+    if (placed && !container_holds(container, "ass")) return matroska("subtitles in both eyes");
+    const bool kept = stream.kind == "audio" || (stream.kind == "subtitle" && !placed);
     if (kept && !container_holds(container, stream.codec)) return matroska(what);
     if (stream.kind == "attachment") return matroska(what);
   }

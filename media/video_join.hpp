@@ -37,11 +37,13 @@ struct ContainerChoice {
   std::string reason;     // empty where it is what was asked for
 };
 
-// Decides the container: `wanted` is an extension with dot, or empty for what suits the input. A
-// wanted container that cannot hold everything is changed only where `may_change`; otherwise the
-// streams that do not fit are dropped by join_segments with a warning each.
+// Decides the container for the input's streams with these subtitles: `wanted` is an extension with
+// dot, or empty for what suits the input. A wanted container that cannot hold everything is changed
+// only where `may_change`; otherwise the streams that do not fit are dropped by join_segments with
+// a warning each.
 [[nodiscard]] ContainerChoice choose_container(const VideoInfo& input, const EncodeOptions& encode,
-                                               const std::string& wanted, bool may_change);
+                                               const std::string& wanted, bool may_change,
+                                               SubtitleMode subtitles = SubtitleMode::kCopy);
 
 // Writes `output` (in the format of its extension) from the segments, in their order, and the other
 // streams. Writes directly: whoever calls renames. `format` and `encode` are those the segments
