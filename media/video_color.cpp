@@ -17,9 +17,7 @@
 
 extern "C" {
 #include <libavutil/frame.h>
-#include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
-#include <libswscale/swscale.h>
 }
 
 namespace vergence::media {
@@ -75,55 +73,37 @@ bool is_planar(const AVPixFmtDescriptor& format) {
   return true;
 }
 
+[[noreturn]] void throw_unsupported(const AVPixFmtDescriptor& format) {
+  throw Error(fmt::format("the pixel format '{}' is not supported", format.name))
+      .hint("convert it first, for instance by video.filter=format=rgb48le");
+}
+
 // The planar format that holds another one's numbers without loss.
 AVPixelFormat planar_format(const AVPixFmtDescriptor& format) {
-  const bool rgb = is_rgb(format) || (format.flags & AV_PIX_FMT_FLAG_BAYER) != 0 ||
-                   std::string_view(format.name).starts_with("xyz");
-  const bool alpha = has_alpha(format);
-  const int depth = depth_of(format);
-  if (rgb) {
-    if (depth <= 8) return alpha ? AV_PIX_FMT_GBRAP : AV_PIX_FMT_GBRP;
-    return alpha ? AV_PIX_FMT_GBRAP16 : AV_PIX_FMT_GBRP16;
-  }
-  if (is_grey(format)) {
-    if (alpha) return depth <= 8 ? AV_PIX_FMT_YUVA444P : AV_PIX_FMT_YUVA444P16;
-    return depth <= 8 ? AV_PIX_FMT_GRAY8 : AV_PIX_FMT_GRAY16;
-  }
+  constexpr auto kStrange = static_cast<std::uint64_t>(AV_PIX_FMT_FLAG_BITSTREAM) |
+                            AV_PIX_FMT_FLAG_FLOAT | AV_PIX_FMT_FLAG_BAYER;
+  const bool xyz = std::string_view(format.name).starts_with("xyz");
+  if ((format.flags & kStrange) != 0 || xyz) throw_unsupported(format);
+  const bool grey_alpha = format.nb_components == 2;
+  const bool rgb = is_rgb(format) || grey_alpha;
+  const int depth = std::max(depth_of(format), 8);
   const AVPixFmtDescriptor* other = nullptr;
   while ((other = av_pix_fmt_desc_next(other)) != nullptr) {
-    if (other->nb_components == format.nb_components && is_planar(*other) && !is_rgb(*other) &&
-        depth_of(*other) == depth && has_alpha(*other) == alpha &&
+    if (is_planar(*other) && is_rgb(*other) == rgb && depth_of(*other) == depth &&
+        has_alpha(*other) == has_alpha(format) && is_grey(*other) == (is_grey(format) && !rgb) &&
         other->log2_chroma_w == format.log2_chroma_w &&
         other->log2_chroma_h == format.log2_chroma_h) {
       return av_pix_fmt_desc_get_id(other);
     }
   }
-  throw Error(fmt::format("the pixel format '{}' is not supported", format.name));
+  throw_unsupported(format);
 }
 
-libav::SwsPtr make_repacker(const AVFrame& from, const AVFrame& to, bool full_range) {
-  libav::SwsPtr context(sws_alloc_context());
-  if (context == nullptr) throw std::bad_alloc();
-  const std::pair<const char*, std::int64_t> options[] = {
-      {"srcw", from.width},
-      {"srch", from.height},
-      {"src_format", from.format},
-      {"dstw", to.width},
-      {"dsth", to.height},
-      {"dst_format", to.format},
-      {"sws_flags", SWS_POINT | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP},
-  };
-  for (const auto& [name, value] : options) {
-    libav::check(av_opt_set_int(context.get(), name, value, 0), "cannot convert pixels");
-  }
-  libav::check(
-      sws_init_context(context.get(), nullptr, nullptr),
-      fmt::format("cannot convert the pixel format '{}'", descriptor_of(from.format).name));
-  const int* same = sws_getCoefficients(SWS_CS_ITU709);
-  const int range = full_range ? 1 : 0;
-  // Returns -1 between two RGB formats, where there is nothing to set.
-  sws_setColorspaceDetails(context.get(), same, range, same, range, 0, 1 << 16, 1 << 16);
-  return context;
+// The part of a plane that belongs to a component, in samples.
+cv::Size component_size(const AVFrame& frame, const AVPixFmtDescriptor& format, int component) {
+  const bool chroma = (component == 1 || component == 2) && !is_rgb(format);
+  return {AV_CEIL_RSHIFT(frame.width, chroma ? format.log2_chroma_w : 0),
+          AV_CEIL_RSHIFT(frame.height, chroma ? format.log2_chroma_h : 0)};
 }
 
 // Weights of the luma differences: Kr and Kb (ITU-T H.273, table 4).
@@ -233,6 +213,64 @@ template <typename T>
 T* writable_row(AVFrame& frame, int plane, int y) {
   return reinterpret_cast<T*>(frame.data[plane] +
                               static_cast<std::ptrdiff_t>(y) * frame.linesize[plane]);
+}
+
+// Components of any whole-numbered format into planes of their own; fewer bits are stretched.
+template <typename T>
+void unpack(const AVFrame& from, AVFrame& to) {
+  const AVPixFmtDescriptor& packed = descriptor_of(from.format);
+  const AVPixFmtDescriptor& planar = descriptor_of(to.format);
+  const bool grey_alpha = packed.nb_components == 2;
+  std::vector<std::uint16_t> line(static_cast<std::size_t>(from.width));
+  for (int i = 0; i < planar.nb_components; ++i) {
+    const int component = grey_alpha ? i / 3 : i;
+    const cv::Size size = component_size(from, planar, i);
+    const unsigned peak = (1U << packed.comp[component].depth) - 1U;
+    const unsigned wanted = (1U << planar.comp[i].depth) - 1U;
+    for (int y = 0; y < size.height; ++y) {
+      const std::uint8_t* planes[4] = {from.data[0], from.data[1], from.data[2], from.data[3]};
+      av_read_image_line2(line.data(), planes, from.linesize, &packed, 0, y, component, size.width,
+                          0, sizeof(std::uint16_t));
+      T* out = writable_row<T>(to, planar.comp[i].plane, y);
+      for (int x = 0; x < size.width; ++x) {
+        const unsigned value = line[static_cast<std::size_t>(x)];
+        out[x] = static_cast<T>(peak == wanted ? value : (value * wanted + peak / 2) / peak);
+      }
+    }
+  }
+}
+
+// The same for 256 colours with opacity.
+void unpack_palette(const AVFrame& from, AVFrame& to) {
+  const auto* palette = reinterpret_cast<const std::uint32_t*>(from.data[1]);
+  constexpr std::array<int, 4> kShifts = {8, 0, 16, 24};  // of green, blue, red, opacity in ARGB
+  for (int y = 0; y < from.height; ++y) {
+    const auto* in = row_of<std::uint8_t>(from, 0, y);
+    for (int plane = 0; plane < 4; ++plane) {
+      auto* out = writable_row<std::uint8_t>(to, plane, y);
+      for (int x = 0; x < from.width; ++x) {
+        out[x] =
+            static_cast<std::uint8_t>(palette[in[x]] >> kShifts[static_cast<std::size_t>(plane)]);
+      }
+    }
+  }
+}
+
+// Back to a format of the same numbers (nv12, p010, yuyv422, rgb24 ...).
+template <typename T>
+void pack(const AVFrame& from, AVFrame& to) {
+  const AVPixFmtDescriptor& planar = descriptor_of(from.format);
+  const AVPixFmtDescriptor& packed = descriptor_of(to.format);
+  std::vector<std::uint16_t> line(static_cast<std::size_t>(from.width));
+  for (int i = 0; i < planar.nb_components; ++i) {
+    const cv::Size size = component_size(from, planar, i);
+    for (int y = 0; y < size.height; ++y) {
+      const T* in = row_of<T>(from, planar.comp[i].plane, y);
+      std::copy_n(in, size.width, line.begin());
+      av_write_image_line2(line.data(), to.data, to.linesize, &packed, 0, y, i, size.width,
+                           sizeof(std::uint16_t));
+    }
+  }
 }
 
 template <typename T>
@@ -402,11 +440,29 @@ void matrix_row(const T* __restrict luma, const float* __restrict u, const float
   }
 }
 
-// (value - offset) * gain for one plane.
+// What each number of a plane without chroma becomes; empty = itself. Exact, unlike a product in
+// single precision.
+std::vector<std::uint16_t> level_table(int depth, const Quantization& code) {
+  const double peak = depth > 8 ? 65535.0 : 255.0;
+  if (code.luma_offset == 0.0 && code.luma_range == peak) return {};
+  std::vector<std::uint16_t> table(std::size_t{1} << depth);
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const double level = (static_cast<double>(i) - code.luma_offset) / code.luma_range;
+    table[i] = static_cast<std::uint16_t>(std::lround(std::clamp(level, 0.0, 1.0) * peak));
+  }
+  return table;
+}
+
 template <typename T>
-void scale_row(const T* __restrict values, float offset, float gain, int width, T* __restrict out) {
+void look_up(const T* values, const std::vector<std::uint16_t>& table, int width, T* out) {
+  if (table.empty()) {
+    std::copy_n(values, width, out);
+    return;
+  }
+  // Numbers beyond the depth occur in damaged files.
+  const std::size_t last = table.size() - 1;
   for (int x = 0; x < width; ++x) {
-    out[x] = rounded<T>((static_cast<float>(values[x]) - offset) * gain, kPeak<T>);
+    out[x] = static_cast<T>(table[std::min<std::size_t>(values[x], last)]);
   }
 }
 
@@ -421,31 +477,45 @@ void over_black(const T* __restrict alpha, float full, int width, ChannelRows<T>
   }
 }
 
-template <typename T>
-void rows_to_rgb(const AVFrame& frame, const ColorTags& color, Siting site, cv::Mat& picture,
-                 cv::Range range) {
+// All that the rows of a frame need to know.
+struct RgbRecipe {
+  const AVPixFmtDescriptor& format;
+  Siting site;
+  ToRgb to;                          // of Y'CbCr
+  std::vector<std::uint16_t> table;  // of RGB and grey
+};
+
+RgbRecipe recipe(const AVFrame& frame, const ColorTags& color, const Orientation& done) {
   const AVPixFmtDescriptor& format = descriptor_of(frame.format);
   const int depth = depth_of(format);
-  const float peak = std::ldexp(1.0F, depth) - 1.0F;
+  RgbRecipe recipe{format, turned(siting_of(frame.chroma_location), done, frame), {}, {}};
+  if (is_rgb(format) || is_grey(format)) {
+    recipe.table = level_table(depth, quantization(depth, color.full_range || is_rgb(format)));
+  } else {
+    recipe.to = to_rgb(depth, color, depth > 8 ? 65535.0 : 255.0);
+  }
+  return recipe;
+}
+
+template <typename T>
+void rows_to_rgb(const AVFrame& frame, const RgbRecipe& recipe, cv::Mat& picture, cv::Range range) {
+  const AVPixFmtDescriptor& format = recipe.format;
   const bool grey = is_grey(format);
-  const bool rgb = is_rgb(format);
-  const Quantization code = quantization(depth, color.full_range || rgb);
-  const ToRgb to = rgb || grey ? ToRgb{} : to_rgb(depth, color, kPeak<T>);
   ChannelRows<T> rows(frame.width);
-  ChromaRows<T> cb(frame, format, site, to.chroma_offset);
-  ChromaRows<T> cr(frame, format, site, to.chroma_offset);
+  ChromaRows<T> cb(frame, format, recipe.site, recipe.to.chroma_offset);
+  ChromaRows<T> cr(frame, format, recipe.site, recipe.to.chroma_offset);
   for (int y = range.start; y < range.end; ++y) {
-    if (grey || rgb) {
+    if (grey || is_rgb(format)) {
       for (int channel = 0; channel < (grey ? 1 : 3); ++channel) {
-        scale_row(
-            row_of<T>(frame, format.comp[channel].plane, y), static_cast<float>(code.luma_offset),
-            static_cast<float>(kPeak<T> / code.luma_range), frame.width, rows.channel(channel));
+        look_up(row_of<T>(frame, format.comp[channel].plane, y), recipe.table, frame.width,
+                rows.channel(channel));
       }
     } else {
-      matrix_row(row_of<T>(frame, 0, y), cb.row(1, y), cr.row(2, y), to, frame.width, rows);
+      matrix_row(row_of<T>(frame, 0, y), cb.row(1, y), cr.row(2, y), recipe.to, frame.width, rows);
     }
     if (has_alpha(format)) {
-      over_black(row_of<T>(frame, format.comp[3].plane, y), peak, frame.width, rows);
+      const float opaque = std::ldexp(1.0F, format.comp[3].depth) - 1.0F;
+      over_black(row_of<T>(frame, format.comp[3].plane, y), opaque, frame.width, rows);
     }
     const T* channels[3] = {rows.channel(0), rows.channel(grey ? 0 : 1),
                             rows.channel(grey ? 0 : 2)};
@@ -620,6 +690,10 @@ class FrameRows {
       }
       return;
     }
+    if (across_.size() == 1) {
+      for (int x = 0; x < count; ++x) out[x] = rounded<T>(row[x] + offset, peak_);
+      return;
+    }
     for (int x = 0; x < count; ++x) {
       float value = offset;
       for (const Tap& tap : across_) value += tap.weight * row[(x << shift) + tap.offset];
@@ -752,35 +826,39 @@ FrameToPicture::FrameToPicture(const ColorTags& color, const Orientation& done)
 const AVFrame& FrameToPicture::planar(const AVFrame& frame) {
   const AVPixFmtDescriptor& format = descriptor_of(frame.format);
   if (is_planar(format)) return frame;
-  const AVPixelFormat target = planar_format(format);
-  if (repacked_ == nullptr || repacked_->width != frame.width ||
-      repacked_->height != frame.height || repacked_->format != target) {
-    repacked_ = libav::make_frame();
-    repacked_->width = frame.width;
-    repacked_->height = frame.height;
-    repacked_->format = target;
-    libav::check(av_frame_get_buffer(repacked_.get(), 0), "cannot hold a frame");
-    repacker_ = make_repacker(frame, *repacked_, color_.full_range);
+  const bool palette = frame.format == AV_PIX_FMT_PAL8;
+  const AVPixelFormat target = palette ? AV_PIX_FMT_GBRAP : planar_format(format);
+  if (unpacked_ == nullptr || unpacked_->width != frame.width ||
+      unpacked_->height != frame.height || unpacked_->format != target) {
+    unpacked_ = libav::make_frame();
+    unpacked_->width = frame.width;
+    unpacked_->height = frame.height;
+    unpacked_->format = target;
+    libav::check(av_frame_get_buffer(unpacked_.get(), 0), "cannot hold a frame");
   }
-  libav::check(sws_scale(repacker_.get(), frame.data, frame.linesize, 0, frame.height,
-                         repacked_->data, repacked_->linesize),
-               fmt::format("cannot convert the pixel format '{}'", format.name));
-  repacked_->chroma_location = frame.chroma_location;
-  return *repacked_;
+  if (palette) {
+    unpack_palette(frame, *unpacked_);
+  } else if (depth_of(descriptor_of(target)) > 8) {
+    unpack<std::uint16_t>(frame, *unpacked_);
+  } else {
+    unpack<std::uint8_t>(frame, *unpacked_);
+  }
+  unpacked_->chroma_location = frame.chroma_location;
+  return *unpacked_;
 }
 
 void FrameToPicture::rgb(const AVFrame& frame, cv::Mat& picture) {
   const AVFrame& source = planar(frame);
-  const bool deep = depth_of(descriptor_of(source.format)) > 8;
-  const Siting site = turned(siting_of(source.chroma_location), done_, source);
+  const RgbRecipe how = recipe(source, color_, done_);
+  const bool deep = depth_of(how.format) > 8;
   prepare(picture, {source.width, source.height}, deep ? CV_16UC3 : CV_8UC3);
   parallel_for(
       0, source.height,
       [&](int first, int last) {
         if (deep) {
-          rows_to_rgb<std::uint16_t>(source, color_, site, picture, {first, last});
+          rows_to_rgb<std::uint16_t>(source, how, picture, {first, last});
         } else {
-          rows_to_rgb<std::uint8_t>(source, color_, site, picture, {first, last});
+          rows_to_rgb<std::uint8_t>(source, how, picture, {first, last});
         }
       },
       kRowsPerTask);
@@ -807,6 +885,7 @@ PictureToFrame::PictureToFrame(cv::Size size, const std::string& pixel_format,
       format_(av_get_pix_fmt(pixel_format.c_str())),
       color_(resolved_tags(color, pixel_format, size.height)) {
   // So that it fails here and not at a frame.
+  if (!is_planar(descriptor_of(format_))) static_cast<void>(planar_format(descriptor_of(format_)));
   if (!is_rgb(descriptor_of(format_))) ycc_from_rgb(color_codes(color_).matrix);
 }
 
@@ -851,10 +930,7 @@ AVFrame& PictureToFrame::convert(const cv::Mat& picture) {
          : write_frame<std::uint16_t, std::uint8_t>(picture, color_, target);
   }
   if (direct) return result;
-  if (repacker_ == nullptr) repacker_ = make_repacker(target, result, color_.full_range);
-  libav::check(sws_scale(repacker_.get(), target.data, target.linesize, 0, target.height,
-                         result.data, result.linesize),
-               "cannot convert pixels");
+  deep ? pack<std::uint16_t>(target, result) : pack<std::uint8_t>(target, result);
   return result;
 }
 

@@ -52,7 +52,7 @@ class FrameToPicture {
 
   // CV_8UC3 where the frame has 8 bits or fewer, else CV_16UC3 (0..65535). `picture` is written
   // over where it has the right size and type and no other owner. Throws Error for a pixel format
-  // of hardware.
+  // of hardware, of floating point, of X'Y'Z' or of bits.
   void rgb(const AVFrame& frame, cv::Mat& picture);
 
   // The numbers of the luminance plane, as they are: CV_8UC1 or CV_16UC1. Frames without such a
@@ -64,8 +64,7 @@ class FrameToPicture {
 
   ColorTags color_;
   Orientation done_;
-  libav::FramePtr repacked_;
-  libav::SwsPtr repacker_;
+  libav::FramePtr unpacked_;
 };
 
 // Pictures to frames for an encoder. Chroma is the mean over the luma pixels around its place.
@@ -92,7 +91,6 @@ class PictureToFrame {
   ColorTags color_;
   std::vector<libav::FramePtr> frames_;
   std::vector<libav::FramePtr> planar_frames_;
-  libav::SwsPtr repacker_;
 };
 
 }  // namespace vergence::media

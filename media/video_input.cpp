@@ -83,6 +83,10 @@ class VideoInput::Bytes {
       throw Error(fmt::format("'{}' is a folder, not a video", path.string()));
     }
     regular_ = S_ISREG(facts.st_mode);
+    if (regular_ && facts.st_size == 0) {
+      ::close(descriptor_);
+      throw Error(fmt::format("'{}' is empty", path.string()));
+    }
     auto* buffer = static_cast<unsigned char*>(av_malloc(kBufferBytes));
     context_ =
         avio_alloc_context(buffer, kBufferBytes, 0, this, read, nullptr, regular_ ? seek : nullptr);
@@ -106,6 +110,9 @@ class VideoInput::Bytes {
 
   [[nodiscard]] bool regular() const { return regular_; }
 
+  // How many were read.
+  [[nodiscard]] std::int64_t count() const { return count_; }
+
   // The errno of a failed read; 0 = none.
   [[nodiscard]] int problem() const { return problem_; }
 
@@ -122,6 +129,7 @@ class VideoInput::Bytes {
         if (::poll(&waiting, 1, kPollMs) == 0) continue;
       }
       const ssize_t count = ::read(descriptor_, buffer, static_cast<std::size_t>(size));
+      count_ += std::max<ssize_t>(count, 0);
       if (count > 0) return static_cast<int>(count);
       if (count == 0) return AVERROR_EOF;
       if (errno == EINTR || errno == EAGAIN) continue;
@@ -143,6 +151,7 @@ class VideoInput::Bytes {
 
   int descriptor_ = -1;
   bool regular_ = false;
+  std::int64_t count_ = 0;
   int problem_ = 0;
   AVIOContext* context_ = nullptr;
 };
@@ -155,8 +164,9 @@ VideoInput::VideoInput(const fs::path& path) : path_(path) {
   const int probed = av_probe_input_buffer2(bytes_->context(), &format, url.c_str(), nullptr, 0, 0);
   if (interrupt_requested()) throw_if_interrupted();
   check_bytes();
-  if (probed < 0) {
-    const bool empty = avio_tell(bytes_->context()) == 0 && avio_feof(bytes_->context()) != 0;
+  // 1 = the name alone speaks for a format.
+  if (probed <= 1) {
+    const bool empty = bytes_->count() == 0;
     throw Error(fmt::format("'{}' {}", path_.string(),
                             empty ? "is empty" : "is not a video that FFmpeg knows"));
   }

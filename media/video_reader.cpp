@@ -138,7 +138,6 @@ class FrameDecoder {
   void open() {
     input_.emplace(path_);
     stream_ = &input_->video();
-    if (keyframes_only_) stream_->discard = AVDISCARD_NONKEY;
     decoder_ = open_decoder(*stream_, threads_, keyframes_only_, path_);
     ended_ = false;
     read_errors_ = 0;
@@ -305,6 +304,10 @@ class FilterChain {
       : graph_(avfilter_graph_alloc()) {
     if (graph_ == nullptr) throw std::bad_alloc();
     graph_->nb_threads = threads;
+    // Of converters between filters: chroma stays where H.264 has it.
+    graph_->scale_sws_opts = av_strdup(
+        "flags=bilinear+accurate_rnd+full_chroma_int+full_chroma_inp:in_h_chr_pos=0:"
+        "out_h_chr_pos=0");
     const libav::Complaints complaints;
     const auto failure = [&] {
       const std::string said = complaints.text();
@@ -577,9 +580,11 @@ bool VideoReader::State::pass(const AVFrame& frame) {
   }
   last_pts = frame.pts;
   if (!thins || before == kNoTime) return true;
+  // Rounded times lie around the multiples: they count as behind them.
+  constexpr double kEarly = 0.1;
   const double slots = base * options.max_fps;
-  return std::floor(since_start * slots + 0.5) !=
-         std::floor(static_cast<double>(before - info.start_pts) * slots + 0.5);
+  return std::floor(since_start * slots + kEarly) !=
+         std::floor(static_cast<double>(before - info.start_pts) * slots + kEarly);
 }
 
 bool VideoReader::State::read(VideoFrame& frame) {

@@ -19,9 +19,8 @@ struct VideoReadOptions {
   // FFmpeg's filters ("yadif,crop=1280:536:0:92"), on frames that are upright already; empty =
   // none.
   std::string filter;
-  // Drops frames of faster videos: of those whose times round to the same multiple of 1/max_fps the
-  // first stays, so that a frame's fate depends on its own time and its forerunner's only. 0 = all
-  // stay.
+  // Drops frames of faster videos: of those between two multiples of 1/max_fps the first stays, so
+  // that a frame's fate depends on its own time and its forerunner's only. 0 = all stay.
   double max_fps = 0.0;
   bool keyframes_only = false;  // decodes key frames only, at least keyframe_interval_s apart
   double keyframe_interval_s = 4.0;
