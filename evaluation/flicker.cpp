@@ -66,13 +66,14 @@ void FlickerMeter::push(const cv::Mat& picture, const cv::Mat& values) {
     cv::absdiff(small, picture_, difference);
     cv::Mat still = largest_channel(difference) <= kStill;
     if (reach_px_ > 0) cv::erode(still, still, cv::Mat::ones(1, 2 * reach_px_ + 1, CV_8UC1));
-    cv::absdiff(now, values_, difference);
-    const cv::Mat change = mean_channel(difference);
+    cv::subtract(now, values_, difference);
+    const cv::Mat change = mean_channel(cv::abs(difference));
     still &= change < HUGE_VAL;  // neither infinite nor NaN
     const double share =
         static_cast<double>(cv::countNonZero(still)) / static_cast<double>(still.total());
     if (share >= kLeastStill) {
       change_ += cv::mean(change, still)[0];
+      common_ += std::abs(cv::mean(mean_channel(difference), still)[0]);
       still_ += share;
       ++num_pairs_;
     }
@@ -83,7 +84,7 @@ void FlickerMeter::push(const cv::Mat& picture, const cv::Mat& values) {
 
 Flicker FlickerMeter::result() const {
   if (num_pairs_ == 0) return {};
-  return {change_ / num_pairs_, still_ / num_pairs_, num_pairs_};
+  return {change_ / num_pairs_, common_ / num_pairs_, still_ / num_pairs_, num_pairs_};
 }
 
 }  // namespace vergence::evaluation

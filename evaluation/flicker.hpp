@@ -13,7 +13,9 @@
 namespace vergence::evaluation {
 
 struct Flicker {
-  double mean_change = 0.0;  // of the values, in their unit, per frame
+  double mean_change = 0.0;    // of the values, in their unit, per frame
+  double common_change = 0.0;  // the part that all pixels share (pumping): mean over the pairs of
+                               // the absolute mean change with its sign
   double still_share = 0.0;  // of the pixels, mean over the pairs that count
   int num_pairs = 0;         // that count
 };
@@ -39,6 +41,7 @@ class FlickerMeter {
   cv::Mat picture_;  // the frame before
   cv::Mat values_;
   double change_ = 0.0;
+  double common_ = 0.0;
   double still_ = 0.0;
   int num_pairs_ = 0;
 };

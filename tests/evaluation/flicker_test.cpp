@@ -31,6 +31,19 @@ TEST(Flicker, IsTheMeanChangePerFrame) {
     meter.push(picture_of(1), cv::Mat(30, 40, CV_32FC1, cv::Scalar(value)));
   }
   EXPECT_NEAR(meter.result().mean_change, (0.1 + 0.0 + 0.3) / 3.0, 1e-6);
+  EXPECT_NEAR(meter.result().common_change, (0.1 + 0.0 + 0.3) / 3.0, 1e-6);
+}
+
+TEST(Flicker, WhatPixelsDoNotShareIsNoPumping) {
+  FlickerMeter meter;
+  cv::Mat values(60, 80, CV_32FC1, cv::Scalar(0.5));
+  meter.push(picture_of(1), values);
+  values = values.clone();
+  values.colRange(0, 40).setTo(0.6);
+  values.colRange(40, 80).setTo(0.4);
+  meter.push(picture_of(1), values);
+  EXPECT_NEAR(meter.result().mean_change, 0.1, 1e-6);
+  EXPECT_NEAR(meter.result().common_change, 0.0, 1e-6);
 }
 
 TEST(Flicker, WhatChangesInTheVideoDoesNotCount) {
