@@ -24,8 +24,9 @@ find_package(PNG REQUIRED)
 find_package(TIFF 4.5 REQUIRED)
 find_package(OpenEXR 3 CONFIG REQUIRED)
 pkg_check_modules(libwebp REQUIRED IMPORTED_TARGET libwebp)
+pkg_check_modules(libwebpmux REQUIRED IMPORTED_TARGET libwebpmux)
 pkg_check_modules(ffmpeg REQUIRED IMPORTED_TARGET libavformat>=59 libavcodec>=59 libavfilter>=8
-  libswscale>=6 libavutil>=57)
+  libavutil>=57)
 
 # OpenCV's CMake files put its include path on the imported targets only.
 add_library(vergence_opencv_core INTERFACE)

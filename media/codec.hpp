@@ -63,6 +63,7 @@ using Attributes = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] std::vector<std::uint8_t> encode_jpeg(const cv::Mat& pixels, int quality);
 [[nodiscard]] std::vector<std::uint8_t> encode_png(const cv::Mat& pixels);
 [[nodiscard]] std::vector<std::uint8_t> encode_tiff(const cv::Mat& pixels);
+[[nodiscard]] std::vector<std::uint8_t> encode_webp(const cv::Mat& pixels);
 [[nodiscard]] std::vector<std::uint8_t> encode_exr(const cv::Mat& pixels,
                                                    const Attributes& attributes = {});
 

@@ -113,7 +113,8 @@ bool encodable(const cv::Mat& pixels, PictureFormat format) {
   const int depth = pixels.depth();
   const int channels = pixels.channels();
   if (pixels.empty() || (channels != 1 && channels != 3 && channels != 4)) return false;
-  if (channels == 4 && format != PictureFormat::kPng) return false;
+  const bool webp = format == PictureFormat::kWebp;
+  if (channels == 4 && format != PictureFormat::kPng && !webp) return false;
   switch (format) {
     case PictureFormat::kJpeg:
       return depth == CV_8U;
@@ -123,6 +124,8 @@ bool encodable(const cv::Mat& pixels, PictureFormat format) {
       return depth == CV_8U || depth == CV_16U || depth == CV_32F;
     case PictureFormat::kExr:
       return depth == CV_32F;
+    case PictureFormat::kWebp:
+      return depth == CV_8U && channels != 1;
   }
   return false;
 }
@@ -133,9 +136,10 @@ PictureFormat format_of(const fs::path& path) {
   if (extension == ".png") return PictureFormat::kPng;
   if (extension == ".tif" || extension == ".tiff") return PictureFormat::kTiff;
   if (extension == ".exr") return PictureFormat::kExr;
+  if (extension == ".webp") return PictureFormat::kWebp;
   throw Error(fmt::format("cannot write '{}': a picture cannot have the extension '{}'",
                           path.string(), extension))
-      .hint("use .jpg, .png, .tif or .exr");
+      .hint("use .jpg, .png, .tif, .webp or .exr");
 }
 
 }  // namespace
@@ -174,12 +178,21 @@ std::vector<std::uint8_t> encode_picture(const cv::Mat& rgb, PictureFormat forma
       return codec::encode_tiff(rgb);
     case PictureFormat::kExr:
       return codec::encode_exr(rgb);
+    case PictureFormat::kWebp:
+      return codec::encode_webp(rgb);
   }
   throw std::invalid_argument("not a picture format");
 }
 
 void write_picture(const fs::path& path, const cv::Mat& rgb, const WriteOptions& options) {
-  const auto bytes = encode_picture(rgb, format_of(path), options);
+  const auto format = format_of(path);
+  constexpr int kMostOfWebp = 16383;
+  if (format == PictureFormat::kWebp && std::max(rgb.cols, rgb.rows) > kMostOfWebp) {
+    throw Error(fmt::format("cannot write '{}': {}x{} pixels are too many for WebP", path.string(),
+                            rgb.cols, rgb.rows))
+        .hint("use .png or .jpg");
+  }
+  const auto bytes = encode_picture(rgb, format, options);
   write_file(path, codec::as_text(bytes));
 }
 

@@ -74,20 +74,20 @@ struct DisplayOptions {
 // non-finite and negative values count as 0. Opacity is composed over the background.
 [[nodiscard]] cv::Mat display_rgb8(const Picture& picture, const DisplayOptions& options = {});
 
-enum class PictureFormat { kJpeg, kPng, kTiff, kExr };
+enum class PictureFormat { kJpeg, kPng, kTiff, kExr, kWebp };  // WebP without loss
 
 struct WriteOptions {
   int jpeg_quality = 92;  // 1-100; from 90 on colour is kept at full resolution (4:4:4)
 };
 
-// The bytes of a picture file. `rgb` is RGB or grey (1 channel), CV_8U for JPEG, PNG and TIFF,
-// CV_16U for PNG and TIFF, CV_32F for EXR and TIFF; PNG also takes RGBA. Throws
-// std::invalid_argument for any other pairing.
+// The bytes of a picture file. `rgb` is RGB or grey (1 channel; not for WebP), CV_8U for JPEG, PNG,
+// TIFF and WebP, CV_16U for PNG and TIFF, CV_32F for EXR and TIFF; PNG and WebP also take RGBA.
+// WebP holds at most 16383 pixels a side. Throws std::invalid_argument for any other pairing.
 [[nodiscard]] std::vector<std::uint8_t> encode_picture(const cv::Mat& rgb, PictureFormat format,
                                                        const WriteOptions& options = {});
 
-// Writes a picture in the format of the extension (.jpg .jpeg .png .tif .tiff .exr), whole or not
-// at all. Throws Error for another extension, or when the file cannot be written.
+// Writes a picture in the format of the extension (.jpg .jpeg .png .tif .tiff .exr .webp), whole or
+// not at all. Throws Error for another extension, or when the file cannot be written.
 void write_picture(const std::filesystem::path& path, const cv::Mat& rgb,
                    const WriteOptions& options = {});
 

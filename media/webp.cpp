@@ -2,7 +2,10 @@
 // WebP by way of libwebp; the RIFF chunks with metadata are found here.
 #include "media/codec.hpp"
 
+#include <new>
+
 #include <webp/decode.h>
+#include <webp/encode.h>
 
 namespace vergence::media::codec {
 namespace {
@@ -48,6 +51,17 @@ Decoded decode_webp(const Source& source) {
   }
   collect_metadata(source.bytes, decoded);
   return decoded;
+}
+
+std::vector<std::uint8_t> encode_webp(const cv::Mat& pixels) {
+  const auto encode = pixels.channels() == 4 ? WebPEncodeLosslessRGBA : WebPEncodeLosslessRGB;
+  std::uint8_t* bytes = nullptr;
+  const std::size_t size =
+      encode(pixels.data, pixels.cols, pixels.rows, static_cast<int>(pixels.step), &bytes);
+  if (size == 0) throw std::bad_alloc();
+  std::vector<std::uint8_t> result(bytes, bytes + size);
+  WebPFree(bytes);
+  return result;
 }
 
 }  // namespace vergence::media::codec

@@ -79,6 +79,24 @@ Iw3Export read_iw3_export(const fs::path& file) {
   return result;
 }
 
+void write_iw3_export(const fs::path& folder, const Iw3Export& content) {
+  make_folder(folder / content.rgb_dir);
+  make_folder(folder / content.depth_dir);
+  YAML::Emitter yaml;
+  yaml << YAML::BeginMap;
+  yaml << YAML::Key << "type" << YAML::Value << (content.video ? "video" : "images");
+  yaml << YAML::Key << "basename" << YAML::Value << content.basename;
+  yaml << YAML::Key << "rgb_dir" << YAML::Value << content.rgb_dir.string();
+  yaml << YAML::Key << "depth_dir" << YAML::Value << content.depth_dir.string();
+  yaml << YAML::Key << "mapper" << YAML::Value << content.mapper;
+  yaml << YAML::Key << "skip_mapper" << YAML::Value << content.skip_mapper;
+  yaml << YAML::Key << "skip_edge_dilation" << YAML::Value << content.skip_edge_dilation;
+  yaml << YAML::Key << "updated_at" << YAML::Value
+       << fmt::format("{:%FT%TZ}", fmt::gmtime(std::chrono::system_clock::now()));
+  yaml << YAML::EndMap;
+  write_file(folder / kIw3ExportName, std::string(yaml.c_str()) + "\n");
+}
+
 std::vector<std::pair<fs::path, fs::path>> exported_pictures(const fs::path& file) {
   const auto exported = read_iw3_export(file);
   if (exported.video) {
@@ -122,11 +140,23 @@ fs::path find_map(const fs::path& folder_or_file, const std::string& name) {
   return {};
 }
 
+void apply_export(const fs::path& file, bool keep_mapper, StereoFrameOptions& frame) {
+  const auto exported = read_iw3_export(file);
+  if (exported.skip_mapper) {
+    frame.mapper = "none";
+  } else if (!keep_mapper && !exported.mapper.empty()) {
+    frame.mapper = exported.mapper;
+  }
+  if (exported.skip_edge_dilation) frame.edge_dilation = {0, 0};
+}
+
 Iw3ExportWriter::Iw3ExportWriter(fs::path folder, std::string mapper)
     : folder_(std::move(folder)),
       mapper_(std::move(mapper)) {
-  make_folder(folder_ / "rgb");
-  make_folder(folder_ / "depth");
+  write_iw3_export(folder_, {.basename = folder_.filename().string(),
+                             .rgb_dir = "rgb",
+                             .depth_dir = "depth",
+                             .mapper = mapper_});
 }
 
 fs::path Iw3ExportWriter::add(const std::string& name, const cv::Mat& picture,
@@ -138,19 +168,6 @@ fs::path Iw3ExportWriter::add(const std::string& name, const cv::Mat& picture,
   const auto map = folder_ / "depth" / (free_name + ".png");
   media::write_picture(folder_ / "rgb" / (free_name + ".png"), picture);
   media::write_picture(map, exported_steps(nearness));
-  YAML::Emitter yaml;
-  yaml << YAML::BeginMap;
-  yaml << YAML::Key << "type" << YAML::Value << "images";
-  yaml << YAML::Key << "basename" << YAML::Value << folder_.filename().string();
-  yaml << YAML::Key << "rgb_dir" << YAML::Value << "rgb";
-  yaml << YAML::Key << "depth_dir" << YAML::Value << "depth";
-  yaml << YAML::Key << "mapper" << YAML::Value << mapper_;
-  yaml << YAML::Key << "skip_mapper" << YAML::Value << false;
-  yaml << YAML::Key << "skip_edge_dilation" << YAML::Value << false;
-  yaml << YAML::Key << "updated_at" << YAML::Value
-       << fmt::format("{:%FT%TZ}", fmt::gmtime(std::chrono::system_clock::now()));
-  yaml << YAML::EndMap;
-  write_file(folder_ / kIw3ExportName, std::string(yaml.c_str()) + "\n");
   return map;
 }
 

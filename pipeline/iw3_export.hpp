@@ -3,6 +3,8 @@
 // one with the pictures, and iw3_export.yml, which names both.
 #pragma once
 
+#include "pipeline/stereo_frame.hpp"
+
 #include <filesystem>
 #include <set>
 #include <string>
@@ -30,6 +32,9 @@ struct Iw3Export {
 // Throws Error naming the file and the key: missing, not YAML, another kind of file.
 [[nodiscard]] Iw3Export read_iw3_export(const std::filesystem::path& file);
 
+// Writes the file and makes its folders in `folder` (rgb_dir and depth_dir are names there).
+void write_iw3_export(const std::filesystem::path& folder, const Iw3Export& content);
+
 // The pictures of an export and their maps, sorted by name. Throws Error for an export of a video
 // (its frames alone make no video: the video itself and this file as input.depth do), or without
 // pictures.
@@ -43,6 +48,10 @@ exported_pictures(const std::filesystem::path& file);
 // iw3_export.yml, a folder with one, or a folder of maps. Empty where there is none.
 [[nodiscard]] std::filesystem::path find_map(const std::filesystem::path& folder_or_file,
                                              const std::string& name);
+
+// What an export says about its maps becomes part of the options; its mapper only where none is
+// asked for.
+void apply_export(const std::filesystem::path& file, bool keep_mapper, StereoFrameOptions& frame);
 
 // Writes such an export of pictures, one after another.
 class Iw3ExportWriter {

@@ -378,6 +378,41 @@ void set_tags(const Config& config, VideoJobOptions& options) {
   if (layout == "frame_sequential") options.eye_frames = EyeFrames::kSequential;
 }
 
+VideoJobOptions video_job_options(const Config& config, const SbsPhotoOptions& photo) {
+  VideoJobOptions options;
+  options.read = read_options(config);
+  options.encode = encode_options(config);
+  const auto subtitles = config.string("video.subtitles");
+  if (subtitles == "stereo") options.join.subtitles = media::SubtitleMode::kStereo;
+  if (subtitles == "none") options.join.subtitles = media::SubtitleMode::kNone;
+  options.join.subtitle_parallax_px = config.number("video.subtitle_parallax_px");
+  options.frame = photo.frame;
+  options.stabilizer = stabilizer_options(config);
+  set_tags(config, options);
+  options.segment_s = config.number("video.segment_s");
+  options.work_dir = config.string("video.work_dir");
+  const auto resume = config.string("video.resume");
+  if (resume == "fresh") options.resume = ResumeMode::kFresh;
+  if (resume == "only") options.resume = ResumeMode::kOnly;
+  constexpr std::array<std::string_view, 3> kOfDepth = {"predictor", "input", "output.autocrop"};
+  options.depth_settings = settings_below(config, kOfDepth, {});
+  constexpr std::array<std::string_view, 7> kOfResult = {
+      "stereo",           "temporal",       "video", "output.max_width_px", "output.max_height_px",
+      "output.letterbox", "output.autocrop"};
+  // Segments are part of the result: each begins with a key frame.
+  constexpr std::array<std::string_view, 5> kOfNoMatter = {
+      "video.resume", "video.work_dir", "video.depth_cache", "video.depth_cache_dir",
+      "video.depth_cache_max_mb"};
+  options.settings = settings_below(config, kOfResult, kOfNoMatter);
+  if (config.boolean("video.depth_cache")) {
+    const std::filesystem::path own = config.string("video.depth_cache_dir");
+    options.cache.folder = own.empty() ? depth_cache_folder() : own;
+    options.cache.max_bytes = static_cast<std::uint64_t>(config.integer("video.depth_cache_max_mb"))
+                              << 20U;
+  }
+  return options;
+}
+
 }  // namespace
 
 SourceOptions source_options(const Config& config) {
@@ -537,38 +572,16 @@ SbsBatchOptions sbs_batch_options(const Config& config) {
           .skip_existing = config.boolean("batch.skip_existing")};
 }
 
-VideoJobOptions video_job_options(const Config& config, const SbsPhotoOptions& photo) {
-  VideoJobOptions options;
-  options.read = read_options(config);
-  options.encode = encode_options(config);
-  const auto subtitles = config.string("video.subtitles");
-  if (subtitles == "stereo") options.join.subtitles = media::SubtitleMode::kStereo;
-  if (subtitles == "none") options.join.subtitles = media::SubtitleMode::kNone;
-  options.join.subtitle_parallax_px = config.number("video.subtitle_parallax_px");
-  options.frame = photo.frame;
-  options.stabilizer = stabilizer_options(config);
-  set_tags(config, options);
-  options.segment_s = config.number("video.segment_s");
-  options.work_dir = config.string("video.work_dir");
-  const auto resume = config.string("video.resume");
-  if (resume == "fresh") options.resume = ResumeMode::kFresh;
-  if (resume == "only") options.resume = ResumeMode::kOnly;
-  constexpr std::array<std::string_view, 3> kOfDepth = {"predictor", "input", "output.autocrop"};
-  options.depth_settings = settings_below(config, kOfDepth, {});
-  constexpr std::array<std::string_view, 7> kOfResult = {
-      "stereo",           "temporal",       "video", "output.max_width_px", "output.max_height_px",
-      "output.letterbox", "output.autocrop"};
-  // Segments are part of the result: each begins with a key frame.
-  constexpr std::array<std::string_view, 5> kOfNoMatter = {
-      "video.resume", "video.work_dir", "video.depth_cache", "video.depth_cache_dir",
-      "video.depth_cache_max_mb"};
-  options.settings = settings_below(config, kOfResult, kOfNoMatter);
-  if (config.boolean("video.depth_cache")) {
-    const std::filesystem::path own = config.string("video.depth_cache_dir");
-    options.cache.folder = own.empty() ? depth_cache_folder() : own;
-    options.cache.max_bytes = static_cast<std::uint64_t>(config.integer("video.depth_cache_max_mb"))
-                              << 20U;
-  }
+SbsVideoOptions sbs_video_options(const Config& config, const SbsPhotoOptions& photo) {
+  SbsVideoOptions options;
+  options.job = video_job_options(config, photo);
+  const auto deinterlace = config.string("video.deinterlace");
+  if (deinterlace == "on") options.deinterlace = Deinterlace::kOn;
+  if (deinterlace == "off") options.deinterlace = Deinterlace::kOff;
+  options.own = photo.own;
+  options.keep_mapper = photo.keep_mapper;
+  options.autocrop = photo.autocrop;
+  options.depth_export = photo.depth_export;
   return options;
 }
 

@@ -9,8 +9,7 @@
 #include "pipeline/eval_job.hpp"
 #include "pipeline/mesh_job.hpp"
 #include "pipeline/models_job.hpp"
-#include "pipeline/sbs_job.hpp"
-#include "pipeline/video_job.hpp"
+#include "pipeline/sbs_video.hpp"
 
 #include <filesystem>
 #include <memory>
@@ -43,7 +42,7 @@ namespace vergence::pipeline {
 
 // The same with `temporal` and `video` for 3D videos, and what of the configuration their results
 // depend on.
-[[nodiscard]] VideoJobOptions video_job_options(const config::Config& config,
+[[nodiscard]] SbsVideoOptions sbs_video_options(const config::Config& config,
                                                 const SbsPhotoOptions& photo);
 
 // Seconds from "83.5", "1:23.5" or "0:01:23.5". Throws Error(kUsage) naming the key.

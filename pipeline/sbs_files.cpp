@@ -159,7 +159,7 @@ fs::path with_suffix(const fs::path& path, const std::string& suffix) {
 }
 
 std::string extension_for(SbsKind kind, const SbsNaming& naming) {
-  return kind == SbsKind::kVideo ? ".mp4" : naming.photo_extension;
+  return kind == SbsKind::kVideo && !naming.sheet ? ".mp4" : naming.photo_extension;
 }
 
 SbsItem named_in(const fs::path& folder, const fs::path& input, const std::string& name,
@@ -180,7 +180,7 @@ SbsItem named_as_asked(const fs::path& input, const fs::path& output, const SbsN
   item.kind = kind_of_file(input);
   item.input = input;
   item.output = output;
-  const bool photo = item.kind == SbsKind::kPhoto;
+  const bool photo = item.kind == SbsKind::kPhoto || naming.sheet;
   const auto known = photo ? std::span<const std::string_view>(kPhotoExtensions)
                            : std::span<const std::string_view>(kVideoExtensions);
   if (!is_device(output) && output != "-" && !has_extension(output, known)) {

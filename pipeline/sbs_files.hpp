@@ -18,6 +18,7 @@ struct SbsNaming {
   std::string second_suffix;       // of the right eye; empty = both eyes are in one file
   std::string photo_extension;     // ".png", where the user names none
   std::vector<std::string> strip;  // words of the input's name that are left out
+  bool sheet = false;              // one picture comes of videos too
   std::vector<std::string> known_suffixes;  // of all layouts: results that a folder may hold
 };
 

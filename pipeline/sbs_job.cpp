@@ -146,17 +146,6 @@ bool is_export(const fs::path& path) {
   return extension == ".yml" || extension == ".yaml" || is_folder(path);
 }
 
-// What an export says about its maps.
-void apply_export(const fs::path& file, bool keep_mapper, StereoFrameOptions& frame) {
-  const auto exported = read_iw3_export(file);
-  if (exported.skip_mapper) {
-    frame.mapper = "none";
-  } else if (!keep_mapper && !exported.mapper.empty()) {
-    frame.mapper = exported.mapper;
-  }
-  if (exported.skip_edge_dilation) frame.edge_dilation = {0, 0};
-}
-
 }  // namespace
 
 StereoFrameMaker make_frame(const StereoScene& scene, cv::Mat& frame) {
