@@ -26,6 +26,9 @@ constexpr std::size_t kNumLumaBins = kNumBins / kNumQuarters;
 constexpr float kLumaUnit = 0.08F;
 constexpr float kDepthUnit = 0.16F;
 
+// Where so much of a picture is nearly black, its depth is a guess.
+constexpr float kDarkShare = 0.9F;
+
 // Frames on either side of a cut that are compared: longer than most flashes.
 constexpr int kCutReach = 6;
 
@@ -173,6 +176,14 @@ float histogram_distance(const float* a, const float* b, std::size_t num_bins) {
   return sum / static_cast<float>(num_bins);
 }
 
+// Whether the frame's depth is worth comparing: there is some, and a picture to tell it from.
+bool has_credible_depth(const FrameStatistics& frame) {
+  float dark = 0.0F;
+  for (std::size_t first = 0; first < kNumBins; first += kNumLumaBins) dark += frame.luma[first];
+  return frame.percentiles.max > frame.percentiles.min &&
+         dark < kDarkShare * static_cast<float>(kNumQuarters);
+}
+
 float middle_of(float a, float b, float c) {
   return std::max(std::min(a, b), std::min(std::max(a, b), c));
 }
@@ -249,8 +260,9 @@ float frame_distance(const FrameStatistics& a, const FrameStatistics& b) {
   for (std::size_t first = 0; first < kNumBins; first += kNumLumaBins) {
     luma += histogram_distance(a.luma.data() + first, b.luma.data() + first, kNumLumaBins);
   }
-  const float depth = histogram_distance(a.depth.data(), b.depth.data(), kNumBins);
-  return luma / (static_cast<float>(kNumQuarters) * kLumaUnit) + depth / kDepthUnit;
+  luma /= static_cast<float>(kNumQuarters) * kLumaUnit;
+  if (!has_credible_depth(a) || !has_credible_depth(b)) return luma;
+  return luma + histogram_distance(a.depth.data(), b.depth.data(), kNumBins) / kDepthUnit;
 }
 
 DepthStabilizer::DepthStabilizer(const StabilizerOptions& options)

@@ -43,6 +43,7 @@ struct FrameStatistics {
 // How far apart two frames are, 0 = alike; frames of different shots are mostly beyond 1. The sum
 // of how far brightness has to move to turn one histogram into the other (mean of the quarters,
 // earth mover's distance) and of the same for the depth, each in units of what tells shots apart.
+// The depth of nearly black frames, and of those without any, does not count.
 [[nodiscard]] float frame_distance(const FrameStatistics& a, const FrameStatistics& b);
 
 // How the screen's place is chosen.
