@@ -72,6 +72,8 @@ constexpr std::array kCodecs = {
                 .usual_quality = 20,
                 .worst_quality = 51,
                 .device = "vaapi"},
+    // For Y4M: frames as they are.
+    CodecTraits{.name = kUncompressed, .lossless = true, .keeps_chroma = true, .odd_sizes = true},
     CodecTraits{.name = "h264_videotoolbox"},
     CodecTraits{.name = "hevc_videotoolbox"},
 };
@@ -126,6 +128,12 @@ std::optional<Unfitness> unfitness(const AVPixFmtDescriptor& format, const Wish&
 // AVCodec's list, or what our upload to the device takes.
 std::vector<AVPixelFormat> formats_of(const CodecTraits& codec) {
   if (!codec.device.empty()) return {AV_PIX_FMT_NV12, AV_PIX_FMT_P010LE};
+  if (codec.name == kUncompressed) {
+    return {AV_PIX_FMT_YUV420P,     AV_PIX_FMT_YUV422P,     AV_PIX_FMT_YUV444P,
+            AV_PIX_FMT_YUV420P10LE, AV_PIX_FMT_YUV422P10LE, AV_PIX_FMT_YUV444P10LE,
+            AV_PIX_FMT_YUV420P12LE, AV_PIX_FMT_YUV422P12LE, AV_PIX_FMT_YUV444P12LE,
+            AV_PIX_FMT_GRAY8,       AV_PIX_FMT_GRAY16LE};
+  }
   std::vector<AVPixelFormat> formats;
   const AVCodec* encoder = avcodec_find_encoder_by_name(std::string(codec.name).c_str());
   for (const AVPixelFormat* format = encoder->pix_fmts;
@@ -155,6 +163,7 @@ std::vector<std::string> codec_names() {
   std::vector<std::string> names;
   for (const CodecTraits& codec : kCodecs) {
     std::string name(codec.name);
+    if (name == kUncompressed) continue;
     if (avcodec_find_encoder_by_name(name.c_str()) != nullptr) names.push_back(std::move(name));
   }
   return names;

@@ -31,6 +31,9 @@ struct CodecTraits {
       {};  // FFmpeg's type of the device its frames must lie on; empty = memory
 };
 
+// The "encoder" whose packets are frames in memory: for the muxer of Y4M only.
+inline constexpr std::string_view kUncompressed = "wrapped_avframe";
+
 // The traits of the encoder that FFmpeg knows by that name. Throws Error(kUsage), with the names
 // that there are, when we do not offer it or this FFmpeg lacks it.
 [[nodiscard]] const CodecTraits& find_codec(const std::string& name);

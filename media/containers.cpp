@@ -38,6 +38,11 @@ bool container_holds(const std::string& container, const std::string& codec) {
   return avformat_query_codec(format, known->id, FF_COMPLIANCE_EXPERIMENTAL) == 1;
 }
 
+bool can_be_a_pipe(const std::string& container) {
+  return container == "matroska" || container == "webm" || container == "yuv4mpegpipe" ||
+         container == "nut" || container == "mpegts";
+}
+
 bool container_holds_covers(const std::string& container) {
   return container == "matroska" || is_mp4(container);
 }

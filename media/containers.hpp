@@ -9,6 +9,9 @@ namespace vergence::media {
 // Whether packets of `codec` can be copied into `container` as they are.
 [[nodiscard]] bool container_holds(const std::string& container, const std::string& codec);
 
+// Whether it can be written without ever going back.
+[[nodiscard]] bool can_be_a_pipe(const std::string& container);
+
 // Whether a picture can be the file's cover.
 [[nodiscard]] bool container_holds_covers(const std::string& container);
 

@@ -2,7 +2,6 @@
 #include "media/muxer.hpp"
 
 #include "core/error.hpp"
-#include "core/interrupt.hpp"
 #include "core/text.hpp"
 #include "media/containers.hpp"
 #include "media/subtitles.hpp"
@@ -552,36 +551,6 @@ void Muxer::finish() {
 
 std::int64_t Muxer::size() const {
   return state_->file.size();
-}
-
-OtherPackets::OtherPackets(AVFormatContext& source, int video_index)
-    : source_(source),
-      video_index_(video_index) {
-  source.streams[video_index]->discard = AVDISCARD_ALL;
-}
-
-void OtherPackets::write_until(double seconds, Muxer& muxer) {
-  while (!ended_) {
-    if (!pending_) {
-      throw_if_interrupted();
-      const int result = av_read_frame(&source_, next_.get());
-      if (result == AVERROR_EXIT) throw_if_interrupted();
-      ended_ = result < 0;
-      if (result < 0 && result != AVERROR_EOF) {
-        spdlog::warn("the input's other streams end early: {}", libav::error_text(result));
-      }
-      if (ended_) return;
-      pending_ = true;
-    }
-    const AVStream& stream = *source_.streams[next_->stream_index];
-    const std::int64_t time = next_->dts != AV_NOPTS_VALUE ? next_->dts : next_->pts;
-    if (time != AV_NOPTS_VALUE && static_cast<double>(time) * av_q2d(stream.time_base) > seconds) {
-      return;
-    }
-    if (stream.index != video_index_) muxer.write_other(*next_);
-    av_packet_unref(next_.get());
-    pending_ = false;
-  }
 }
 
 }  // namespace vergence::media

@@ -58,21 +58,4 @@ class Muxer {
   std::unique_ptr<State> state_;
 };
 
-// The packets of a source's streams other than the video, up to some time each.
-class OtherPackets {
- public:
-  OtherPackets(AVFormatContext& source, int video_index);
-
-  // Gives `muxer` all packets due before `seconds` (of the source's clock) that it has not yet
-  // got. A damaged source ends early, with a warning.
-  void write_until(double seconds, Muxer& muxer);
-
- private:
-  AVFormatContext& source_;
-  int video_index_;
-  libav::PacketPtr next_ = libav::make_packet();
-  bool pending_ = false;
-  bool ended_ = false;
-};
-
 }  // namespace vergence::media

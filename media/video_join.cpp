@@ -5,8 +5,8 @@
 #include "media/codecs.hpp"
 #include "media/containers.hpp"
 #include "media/muxer.hpp"
+#include "media/other_streams.hpp"
 #include "media/segment_file.hpp"
-#include "media/video_input.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -110,15 +110,10 @@ void join_segments(std::span<const fs::path> segments, const VideoFormat& format
   SegmentCopier copier(format, encoder.global_header(),
                        last_frame_of(segments.back(), format.time_base));
 
-  std::optional<VideoInput> input;
-  std::optional<OtherPackets> others;
-  MuxSource source;
-  if (!options.source.empty()) {
-    input.emplace(options.source);
-    source = {&input->context(), input->video().index, input->begin_s()};
-    others.emplace(input->context(), source.video_index);
-  }
-  Muxer muxer(output, muxer_for(output.string()), encoder, format, options, source);
+  std::optional<OtherStreams> others;
+  if (!options.source.empty()) others.emplace(options.source);
+  Muxer muxer(output, muxer_for(output.string()), encoder, format, options,
+              others ? others->source() : MuxSource{});
   muxer.begin(first_pts_of(segments.front(), format.time_base));
 
   std::int64_t reported = 0;
@@ -132,6 +127,73 @@ void join_segments(std::span<const fs::path> segments, const VideoFormat& format
   for (const fs::path& segment : segments) copier.copy(segment, write);
   if (others) others->write_until(std::numeric_limits<double>::infinity(), muxer);
   muxer.finish();
+}
+
+struct VideoWriter::State {
+  State(const fs::path& path, const std::string& container, const VideoFormat& format,
+        const EncodeOptions& encode, const JoinOptions& options, VideoReader* reader)
+      : encoder(format, encode),
+        others(open_others(options, reader)) {
+    muxer.emplace(path, container, encoder, format, options,
+                  others ? others->source() : MuxSource{});
+  }
+
+  static std::optional<OtherStreams> open_others(const JoinOptions& options, VideoReader* reader) {
+    KeptPackets* kept = reader == nullptr ? nullptr : reader->other_streams();
+    if (kept != nullptr) return std::optional<OtherStreams>(std::in_place, *kept);
+    if (options.source.empty() || options.source == "-") return std::nullopt;
+    return std::optional<OtherStreams>(std::in_place, options.source);
+  }
+
+  PacketSink sink() {
+    return [this](AVPacket& packet) {
+      if (others) others->write_until(muxer->seconds_of(packet.pts), *muxer);
+      muxer->write_video(packet);
+    };
+  }
+
+  VideoEncoder encoder;
+  std::optional<OtherStreams> others;
+  std::optional<Muxer> muxer;
+  bool begun = false;
+};
+
+VideoWriter::VideoWriter(const fs::path& path, const VideoFormat& format,
+                         const EncodeOptions& encode, const JoinOptions& options,
+                         const std::string& container, VideoReader* reader) {
+  const std::string name = muxer_for(container.empty() ? path.string() : "x" + container);
+  if (path == "-" && !can_be_a_pipe(name)) {
+    throw Error(ErrorCode::kUsage, fmt::format("'{}' cannot be written to a pipe", container))
+        .hint("use .mkv or .y4m");
+  }
+  const bool raw = name == "yuv4mpegpipe";
+  EncodeOptions used = raw ? EncodeOptions{} : encode;
+  if (raw) {
+    used.codec = kUncompressed;
+    used.pixel_format = encode.pixel_format;
+  }
+  state_ = std::make_unique<State>(path, name, format, used, raw ? JoinOptions{} : options,
+                                   raw ? nullptr : reader);
+}
+
+VideoWriter::~VideoWriter() = default;
+VideoWriter::VideoWriter(VideoWriter&&) noexcept = default;
+VideoWriter& VideoWriter::operator=(VideoWriter&&) noexcept = default;
+
+void VideoWriter::write(const VideoFrame& frame) {
+  if (!state_->begun) state_->muxer->begin(frame.pts);
+  state_->begun = true;
+  state_->encoder.write(frame, state_->sink());
+}
+
+void VideoWriter::finish() {
+  State& state = *state_;
+  if (!state.begun) throw Error("there are no frames to write");
+  state.encoder.finish(state.sink());
+  if (state.others) {
+    state.others->write_until(std::numeric_limits<double>::infinity(), *state.muxer);
+  }
+  state.muxer->finish();
 }
 
 ContainerChoice choose_container(const VideoInfo& input, const EncodeOptions& encode,

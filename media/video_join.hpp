@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Segments of encoded video and the other streams of the input become one file, without encoding
-// again: all audio, subtitles, chapters, attachments, cover art and metadata.
+// Whole video files: segments of encoded video, or frames as they come, and the other streams of
+// the input, without encoding those again: all audio, subtitles, chapters, attachments, cover art
+// and metadata.
 #pragma once
 
 #include "media/video_reader.hpp"
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -53,5 +55,34 @@ void join_segments(std::span<const std::filesystem::path> segments, const VideoF
                    const EncodeOptions& encode, const std::filesystem::path& output,
                    const JoinOptions& options,
                    const std::function<void(std::int64_t bytes)>& advance);
+
+// Encodes frames straight into a whole file or a pipe, for jobs that cannot be resumed.
+class VideoWriter {
+ public:
+  // `path`: a file, written directly (whoever calls renames), or "-" for standard output.
+  // `container`: an extension with dot; empty = the path's, and ".mkv" for a pipe. ".y4m" is
+  // uncompressed, whatever codec is asked for, of constant frame rate, and video only.
+  // `options.source`: a file; for a pipe give the `reader` of its pictures instead, which was
+  // opened with keep_other_streams and must outlive the writer.
+  // Throws Error as SegmentWriter and join_segments do; Error(kUsage) for a container that cannot
+  // be a pipe.
+  VideoWriter(const std::filesystem::path& path, const VideoFormat& format,
+              const EncodeOptions& encode, const JoinOptions& options,
+              const std::string& container = "", VideoReader* reader = nullptr);
+  ~VideoWriter();
+  VideoWriter(VideoWriter&&) noexcept;
+  VideoWriter& operator=(VideoWriter&&) noexcept;
+
+  // The next frame, as for SegmentWriter.
+  void write(const VideoFrame& frame);
+
+  // Encodes what is left, copies the rest of the other streams, writes the end and syncs the file.
+  // Throws Error where there was no frame.
+  void finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace vergence::media

@@ -5,6 +5,8 @@
 #include "core/interrupt.hpp"
 #include "core/text.hpp"
 #include "media/libav.hpp"
+#include "media/other_streams.hpp"
+#include "media/picture.hpp"
 #include "media/video_color.hpp"
 #include "media/video_facts.hpp"
 #include "media/video_input.hpp"
@@ -33,6 +35,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t kNoTime = AV_NOPTS_VALUE;
+constexpr std::int64_t kAlways = std::numeric_limits<std::int64_t>::min();
 // So many unreadable packets in a row are the end of a file.
 constexpr int kMaxReadErrors = 100;
 // How far before the wanted time to look for a key frame, one after another. Files are indexed by
@@ -56,7 +59,13 @@ class FrameDecoder {
         keyframes_only_(options.keyframes_only),
         packet_(libav::make_packet()) {
     open();
+    if (options.keep_other_streams) {
+      kept_ = std::make_unique<KeptPackets>(
+          MuxSource{&input_->context(), stream_->index, input_->begin_s()});
+    }
   }
+
+  [[nodiscard]] KeptPackets* kept() const { return kept_.get(); }
 
   [[nodiscard]] const VideoInput& input() const { return *input_; }
 
@@ -163,6 +172,7 @@ class FrameDecoder {
       }
       read_errors_ = 0;
       note_end();
+      if (kept_ != nullptr && packet_->stream_index != stream_->index) kept_->push(*packet_);
       if (packet_->stream_index != stream_->index || !wanted()) continue;
       send();
       return;
@@ -247,6 +257,7 @@ class FrameDecoder {
   AVStream* stream_ = nullptr;
   libav::CodecPtr decoder_;
   libav::PacketPtr packet_;
+  std::unique_ptr<KeptPackets> kept_;
   bool ended_ = false;
   int read_errors_ = 0;
   std::int64_t last_pts_ = kNoTime;
@@ -444,7 +455,7 @@ struct VideoReader::State {
   std::string filters;
   std::optional<FilterChain> chain;
   std::optional<FrameToPicture> converter;
-  std::int64_t first_pts = 0;                                       // frames before are not given
+  std::int64_t first_pts = kAlways;                                 // frames before are not given
   std::int64_t end_pts = std::numeric_limits<std::int64_t>::max();  // nor this one and later ones
   std::int64_t last_pts = kNoTime;  // of the frame behind the filters, or of the last key frame
   std::int64_t next_index = 0;
@@ -459,6 +470,11 @@ void VideoReader::State::learn_from_decoded() {
   const AVStream& stream = decoder.stream();
   AVFormatContext& context = decoder.input().context();
   shape.size = {decoded->width, decoded->height};
+  if (shape.size.width > kMaxPictureWidth || shape.size.height > kMaxPictureHeight) {
+    throw Error(fmt::format("'{}' is too large with {}x{} pixels", info.path.string(),
+                            shape.size.width, shape.size.height))
+        .hint(fmt::format("at most {}x{} are read", kMaxPictureWidth, kMaxPictureHeight));
+  }
   shape.format = decoded->format;
   shape.time_base = stream.time_base;
   shape.pixel_aspect = av_guess_sample_aspect_ratio(&context, &decoder.stream(), decoded.get());
@@ -504,8 +520,9 @@ void VideoReader::State::learn_extent() {
   const AVFormatContext& context = decoder.input().context();
   const double begin = decoder.input().begin_s();
   info.start_pts = static_cast<std::int64_t>(std::llround(begin / info.time_base.value()));
-  first_pts = info.start_pts;
-  if (options.start_s) first_pts += ticks_from(*options.start_s, info.time_base);
+  if (options.start_s) {
+    first_pts = info.start_pts + ticks_from(*options.start_s, info.time_base);
+  }
   if (options.end_s) end_pts = info.start_pts + ticks_from(*options.end_s, info.time_base);
 
   info.frame_rate = chain->frame_rate();
@@ -513,7 +530,7 @@ void VideoReader::State::learn_extent() {
   // A tenth of a percent above is no faster video (30 and 29.97).
   thins = options.max_fps > 0.0 && !(rate > 0.0 && rate <= options.max_fps * 1.001);
   if (thins) info.frame_rate = libav::rational(av_d2q(options.max_fps, 1001000));
-  if (options.keyframes_only) {
+  if (options.keyframes_only && options.keyframe_interval_s > 0.0) {
     info.frame_rate = libav::rational(av_d2q(1.0 / options.keyframe_interval_s, 1001000));
   }
   double total = context.duration > 0 ? static_cast<double>(context.duration) / AV_TIME_BASE : 0.0;
@@ -674,6 +691,10 @@ VideoReader::~VideoReader() {
 
 VideoReader::VideoReader(VideoReader&&) noexcept = default;
 VideoReader& VideoReader::operator=(VideoReader&&) noexcept = default;
+
+KeptPackets* VideoReader::other_streams() const {
+  return state_->decoder.kept();
+}
 
 const VideoInfo& VideoReader::info() const {
   return state_->info;

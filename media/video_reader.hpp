@@ -30,7 +30,12 @@ struct VideoReadOptions {
   // Gives the luminance plane's own numbers, CV_8UC1 or CV_16UC1, without any scaling: for videos
   // that hold depth. Videos without such a plane give the grey of their RGB.
   bool grey = false;
+  // Keeps the packets of the other streams until a VideoWriter takes them (video_join.hpp): of a
+  // pipe they cannot be read again.
+  bool keep_other_streams = false;
 };
+
+class KeptPackets;
 
 // One line for each stream of a file, for messages and for choosing a container.
 struct StreamInfo {
@@ -92,6 +97,9 @@ class VideoReader {
   // filters look at few frames at a time (yadif, crop, scale ...); behind any other filter, and in
   // files without times, it decodes from the beginning. Throws Error for a pipe.
   void seek(std::int64_t pts, std::int64_t index);
+
+  // For VideoWriter; null unless keep_other_streams was asked for.
+  [[nodiscard]] KeptPackets* other_streams() const;
 
  private:
   struct State;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/video_writer.hpp"
 
+#include "core/error.hpp"
+#include "media/codecs.hpp"
 #include "media/segment_file.hpp"
 #include "media/video_encoder.hpp"
 
