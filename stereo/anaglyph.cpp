@@ -31,6 +31,10 @@ constexpr Colour kGreen = {0.0F, 1.0F, 0.0F};
 constexpr Colour kBlue = {0.0F, 0.0F, 1.0F};
 constexpr Colour kLuma = {0.299F, 0.587F, 0.114F};  // BT.601
 
+// E. Dubois, "Conversion of a stereo pair to anaglyph with the least-squares projection method",
+// www.site.uottawa.ca/~edubois/anaglyph. The matrices for amber-blue and green-magenta glasses
+// stand there too; FFmpeg's vf_stereo3d has the same ones (amber-blue divided by 1.062), as have
+// Camera3D's AnaglyphConstants.
 constexpr Matrix kDuboisLeft = {
     {{0.437F, 0.449F, 0.164F}, {-0.062F, -0.062F, -0.024F}, {-0.048F, -0.050F, -0.017F}}};
 constexpr Matrix kDuboisRight = {

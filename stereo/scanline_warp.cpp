@@ -2,6 +2,7 @@
 #include "stereo/scanline_warp.hpp"
 
 #include "core/parallel.hpp"
+#include "stereo/fill_pass.hpp"
 #include "stereo/pixel.hpp"
 #include "stereo/rim_refinement.hpp"
 #include "stereo/sampling.hpp"
@@ -96,101 +97,20 @@ void list_disocclusions(const ScanlineRow& row, const float* parallax, int y,
   }
 }
 
-// Weights of a Gaussian for distances 0, 1, ... up to 2 sigma; not normalised.
-std::vector<float> gaussian(float sigma) {
-  std::vector<float> weights;
-  const int reach = sigma > 0.0F ? static_cast<int>(2.0F * sigma) : 0;
-  for (int i = 0; i <= reach; ++i) {
-    const float d = static_cast<float>(i);
-    weights.push_back(i == 0 ? 1.0F : std::exp(-d * d / (2.0F * sigma * sigma)));
-  }
-  return weights;
-}
-
-// Room behind the last pixel, so that pixels can be read four values at a time.
-cv::Size size_with_slack(cv::Size size) {
-  return {std::max(size.width, 4), size.height + 1};
-}
-
-// Evens the fills of one row of the view; `fills`, of size_with_slack(), holds them as they were.
-template <class T, int kChannels>
-class FillSmoother {
- public:
-  FillSmoother(const cv::Mat& visibility, const cv::Mat& fills, const std::vector<float>& weights)
-      : visibility_(visibility),
-        fills_(fills),
-        weights_(weights) {}
-
-  void smooth_row(int y, T* view) const {
-    const unsigned char* const row = visibility_.ptr(y);
-    const int width = visibility_.cols;
-    int x = 0;
-    while (x < width) {
-      std::uint64_t eight = 0;
-      if (x + 8 <= width) {
-        std::memcpy(&eight, row + x, 8);
-        if (eight == 0) {
-          x += 8;
-          continue;
-        }
-      }
-      const int last = std::min(x + 8, width);
-      for (; x < last; ++x) {
-        if (row[x] == kFilled) smooth_pixel(y, x, view + x * kChannels);
-      }
-    }
-  }
-
- private:
-  static constexpr auto kFilled = static_cast<unsigned char>(Visibility::kDisoccluded);
-
-  void smooth_pixel(int y, int x, T* out) const {
-    const auto fill = [&](int row) { return load_pixel(fills_.ptr<T>(row) + x * kChannels); };
-    cv::v_float32x4 sum = fill(y);  // weights_[0] is 1
-    float total = 1.0F;
-    for (const int direction : {-1, 1}) {
-      int row = y + direction;
-      for (std::size_t i = 1; i < weights_.size(); ++i, row += direction) {
-        if (row < 0 || row >= visibility_.rows || visibility_.ptr(row)[x] != kFilled) break;
-        sum += fill(row) * cv::v_setall_f32(weights_[i]);
-        total += weights_[i];
-      }
-    }
-    std::array<float, 4> mean;
-    cv::v_store(mean.data(), sum * cv::v_setall_f32(1.0F / total));
-    for (std::size_t c = 0; c < kChannels; ++c) out[c] = rounded<T>(mean[c]);
-  }
-
-  const cv::Mat& visibility_;
-  const cv::Mat& fills_;
-  const std::vector<float>& weights_;
-};
-
-void smooth_from(const cv::Mat& visibility, const cv::Mat& fills, const std::vector<float>& weights,
-                 cv::Mat& view) {
-  with_pixel_type(view.type(), [&]<class T, int kChannels>() {
-    const FillSmoother<T, kChannels> smoother(visibility, fills, weights);
-    parallel_for(
-        0, view.rows,
-        [&](int first, int last) {
-          for (int y = first; y < last; ++y) smoother.smooth_row(y, view.ptr<T>(y));
-        },
-        rows_per_band(view.rows));
-  });
-}
-
 }  // namespace
 
 struct ScanlineWarp::Workspace {
+  explicit Workspace(const ScanlineOptions& chosen)
+      : options(chosen),
+        fill_pass(chosen.fill_smoothing_px, chosen.wrap) {}
+
   ScanlineOptions options;
-  std::vector<float> fill_weights;
-  cv::Mat picture;                // the caller's pixels
-  cv::Mat parallax;               // refined
-  float reach = 0.0F;             // largest absolute parallax
-  cv::Mat limited;                // the caller's parallax where some of it had to be cut
-  cv::Mat visibility;             // of the view being made
-  cv::Mat fills;                  // its fills before they are evened
-  std::vector<ScanlineRow> rows;  // one per band
+  cv::Mat picture;     // the caller's pixels
+  cv::Mat parallax;    // refined
+  float reach = 0.0F;  // largest absolute parallax
+  cv::Mat limited;     // the caller's parallax where some of it had to be cut
+  FillPass fill_pass;
+  std::vector<ScanlineRow> rows;                                   // one per band
   std::array<std::vector<Disocclusion>, kNumBands> disocclusions;  // of the view being made
 
   void require_source() const {
@@ -206,9 +126,7 @@ struct ScanlineWarp::Workspace {
 };
 
 ScanlineWarp::ScanlineWarp(const ScanlineOptions& options)
-    : workspace_(std::make_unique<Workspace>()) {
-  workspace_->options = options;
-  workspace_->fill_weights = gaussian(options.fill_smoothing_px);
+    : workspace_(std::make_unique<Workspace>(options)) {
   workspace_->rows.resize(kNumBands);
 }
 
@@ -247,8 +165,7 @@ void ScanlineWarp::render(Eye eye, cv::Mat& view, std::vector<Disocclusion>* dis
   work.require_source();
   const cv::Size size = work.picture.size();
   view.create(size, work.picture.type());
-  work.fills.create(size_with_slack(size), work.picture.type());
-  work.visibility.create(size, CV_8UC1);
+  work.fill_pass.begin(size, work.picture.type(), eye);
   const int band = rows_per_band(size.height);
   for (auto& list : work.disocclusions) list.clear();
   with_pixel_type(view.type(), [&]<class T, int kChannels>() {
@@ -257,9 +174,8 @@ void ScanlineWarp::render(Eye eye, cv::Mat& view, std::vector<Disocclusion>* dis
         const ScanlineRow& row = work.trace(y, band, eye);
         const SourceRow<T> source{work.picture.ptr<T>(y), work.parallax.ptr<float>(y), size.width,
                                   &work.options};
-        sample_row<T, kChannels>(row, source, view.ptr<T>(y), work.fills.ptr<T>(y));
-        std::memset(work.visibility.ptr(y), 0, static_cast<std::size_t>(size.width));
-        mark_filled(row.filled, work.visibility.ptr(y));
+        sample_row<T, kChannels>(row, source, view.ptr<T>(y), work.fill_pass.fills().ptr<T>(y));
+        work.fill_pass.take_row(y, row, source.parallax);
         if (disocclusions != nullptr) {
           list_disocclusions(row, work.parallax.ptr<float>(y), y,
                              work.disocclusions[static_cast<std::size_t>(y / band)]);
@@ -268,9 +184,7 @@ void ScanlineWarp::render(Eye eye, cv::Mat& view, std::vector<Disocclusion>* dis
     };
     parallel_for(0, size.height, render_rows, band);
   });
-  if (work.fill_weights.size() > 1) {
-    smooth_from(work.visibility, work.fills, work.fill_weights, view);
-  }
+  if (work.options.fill_smoothing_px > 0.0F) work.fill_pass.finish(view);
   if (disocclusions == nullptr) return;
   disocclusions->clear();
   for (const auto& list : work.disocclusions) {
@@ -309,9 +223,11 @@ void smooth_fills(const cv::Mat& visibility, float sigma_px, cv::Mat& view) {
   if (visibility.type() != CV_8UC1 || visibility.size() != view.size()) {
     throw std::invalid_argument("the visibility is CV_8UC1 of the view's size");
   }
-  cv::Mat fills(size_with_slack(view.size()), view.type());
-  view.copyTo(fills({{0, 0}, view.size()}));
-  smooth_from(visibility, fills, gaussian(sigma_px), view);
+  FillPass pass(sigma_px, /*wrap=*/false);
+  pass.begin(view.size(), view.type(), std::nullopt);
+  visibility.copyTo(pass.visibility());
+  view.copyTo(pass.fills()({{0, 0}, view.size()}));
+  pass.finish(view);
 }
 
 }  // namespace vergence::stereo

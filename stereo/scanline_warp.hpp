@@ -8,7 +8,8 @@
 // the surface tears (the far side comes into sight: a disocclusion) or folds (the near side hides
 // the far one). Segments are drawn in the order that lets the nearer one win without comparing
 // depths (McMillan, "An Image-Based Approach to Three-Dimensional Computer Graphics", 1997, 3.3).
-// Disocclusions are filled from the far side of the tear they come from.
+// Disocclusions are filled from the far side of the tear they come from, and along the columns with
+// what the same surface shows above and below (fill_pass.hpp).
 #pragma once
 
 #include "core/eye.hpp"
@@ -45,7 +46,8 @@ struct ScanlineOptions {
   // scanline_warp.cpp). Off: the parallax is taken as it is.
   bool refine_rims = true;
 
-  // Standard deviation of the Gaussian that evens the rows of a fill, pixels; 0 = none.
+  // Standard deviation of the Gaussian that evens the rows of a fill, pixels, before structures are
+  // continued in it from above and below; 0 = each row is filled by itself.
   float fill_smoothing_px = 3.0F;
 
   Interpolation interpolation = Interpolation::kBilinear;
@@ -94,7 +96,7 @@ class ScanlineWarp {
   // std::logic_error before set_source.
   void render(Eye eye, cv::Mat& view, std::vector<Disocclusion>* disocclusions = nullptr);
 
-  // Where the pixels of that view come from. Fills are not evened here; see smooth_fills().
+  // Where the pixels of that view come from. Fills are those of the rows here; see smooth_fills().
   void map(Eye eye, WarpMap& map);
 
  private:

@@ -316,7 +316,32 @@ TEST(ScanlineWarp, FillsAreEvenedAlongColumnsOnly) {
   EXPECT_EQ(cv::norm(even, raw, cv::NORM_INF, map.visibility != kDisoccluded), 0.0);
   cv::Mat later = raw.clone();
   smooth_fills(map.visibility, 3.0F, later);
-  EXPECT_EQ(cv::norm(later, even, cv::NORM_INF), 0.0);
+  EXPECT_NEAR(later.at<unsigned char>(20, 30), 100, 4);
+  EXPECT_EQ(cv::norm(later, raw, cv::NORM_INF, map.visibility != kDisoccluded), 0.0);
+}
+
+// A post behind a square, seen above and below it: where the square gives the view free, the post
+// goes on. Where the wall behind has an upper and a lower half, the border between them stays where
+// the rows have it.
+TEST(ScanlineWarp, FillsContinueWhatRunsAlongTheColumns) {
+  cv::Mat parallax(60, 80, CV_32FC1, cv::Scalar(0));
+  parallax(cv::Rect(30, 20, 20, 20)).setTo(12);  // frees columns 38 to 49 of the right view
+  cv::Mat post(60, 80, CV_8UC1, cv::Scalar(50));
+  post.colRange(40, 44).setTo(200);
+  post.colRange(51, 55).setTo(120);  // beside the square the wall changes
+  cv::Mat halves(60, 80, CV_8UC1, cv::Scalar(50));
+  halves.rowRange(30, 60).setTo(200);
+  for (cv::Mat* picture : {&post, &halves}) (*picture)(cv::Rect(30, 20, 20, 20)).setTo(0);
+  ScanlineOptions options = plain();
+  options.fill_smoothing_px = 3.0F;
+  const cv::Mat view = view_of(post, parallax, Eye::kRight, options);
+  for (const int y : {22, 30, 37}) {
+    EXPECT_GT(view.at<unsigned char>(y, 42), 130) << y;
+    EXPECT_LT(view.at<unsigned char>(y, 47), 70) << y;
+  }
+  const cv::Mat other = view_of(halves, parallax, Eye::kRight, options);
+  EXPECT_LT(other.at<unsigned char>(23, 42), 60);
+  EXPECT_GT(other.at<unsigned char>(36, 42), 190);
 }
 
 TEST(ScanlineWarp, MixedPixelsAtARimMoveWithTheNearSide) {
@@ -328,6 +353,7 @@ TEST(ScanlineWarp, MixedPixelsAtARimMoveWithTheNearSide) {
   EXPECT_EQ(refined.at<Pixel>(10, 27), Pixel(100, 0, 100));
   for (int x = 28; x < 40; ++x) EXPECT_EQ(refined.at<Pixel>(10, x), Pixel(0, 0, 200)) << x;
   options.refine_rims = false;
+  options.fill_smoothing_px = 0.0F;
   const cv::Mat as_is = view_of(square.picture, square.parallax, Eye::kRight, options);
   EXPECT_EQ(as_is.at<Pixel>(10, 30), Pixel(100, 0, 100));
 }
