@@ -209,8 +209,10 @@ struct Muxer::State {
   MuxSource source;
   bool is_mp4;
   bool is_matroska;
+  bool is_y4m;
   std::vector<Track> tracks;  // by the source's stream indices
   int video_index = 0;
+  std::int64_t num_frames = 0;
   DecodingTimes decoding_times;
   double shift_s = 0.0;                // taken from all times
   std::optional<std::int64_t> origin;  // the same in video ticks
@@ -226,6 +228,7 @@ struct Muxer::State {
         source(input),
         is_mp4(container == "mp4" || container == "mov"),
         is_matroska(container == "matroska" || container == "webm"),
+        is_y4m(container == "yuv4mpegpipe"),
         decoding_times(video.reorder_delay(), ticks_per_frame(video_format)) {}
 
   AVStream& new_stream();
@@ -256,6 +259,9 @@ void Muxer::State::add_video() {
   encoder.describe(stream);
   if (is_mp4 && stream.codecpar->codec_id == AV_CODEC_ID_HEVC) {
     stream.codecpar->codec_tag = MKTAG('h', 'v', 'c', '1');
+  }
+  if (is_y4m && format.frame_rate.num > 0) {
+    stream.time_base = libav::rational(Rational{format.frame_rate.den, format.frame_rate.num});
   }
   add_stereo(stream, format, is_mp4);
   add_hdr(stream, format.hdr);
@@ -462,6 +468,13 @@ void Muxer::begin(std::int64_t first_pts) {
 
 void Muxer::write_video(AVPacket& packet) {
   State& state = *state_;
+  if (state.is_y4m) {
+    // It has no times, only a rate.
+    packet.pts = packet.dts = state.num_frames++;
+    packet.time_base = state.file.context().streams[state.video_index]->time_base;
+    packet.stream_index = state.video_index;
+    return state.file.write(packet);
+  }
   packet.pts -= *state.origin;
   packet.dts = state.decoding_times.next(packet.pts);
   packet.stream_index = state.video_index;
