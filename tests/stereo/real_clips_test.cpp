@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shot cuts in real clips, cut together. Stands in for depth: brightness, evened.
+// Real clips. Shot cuts where they are cut together (evened brightness stands in for depth), and
+// the background plate behind a disc that is drawn over them: what it hides is known.
 #include "media/video_reader.hpp"
+#include "stereo/background_plate.hpp"
 #include "stereo/depth_stabilizer.hpp"
 #include "tests/support/paths.hpp"
 
@@ -102,6 +104,59 @@ TEST(RealClips, EveryCutBetweenThemIsFound) {
     }
     EXPECT_EQ(cuts_of(pictures), expected) << round;
   }
+}
+
+// A clip with a disc that rolls through it, and depth that knows the disc alone.
+struct DiscClip {
+  static constexpr float kFar = -1.5F;
+  static constexpr float kNear = 6.5F;
+  std::vector<PlateFrame> frames;
+
+  explicit DiscClip(const Pictures& pictures, std::size_t first, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      PlateFrame frame;
+      frame.index = static_cast<std::int64_t>(i);
+      frame.picture = pictures.at(first + i).clone();
+      frame.parallax_px = cv::Mat(frame.picture.size(), CV_32FC1, cv::Scalar(kFar));
+      const cv::Point middle(100 + 6 * static_cast<int>(i), 100);
+      cv::circle(frame.picture, middle, 45, cv::Scalar(200, 60, 130), cv::FILLED);
+      cv::circle(frame.parallax_px, middle, 45, cv::Scalar(kNear), cv::FILLED);
+      frames.push_back(frame);
+    }
+  }
+};
+
+TEST(RealClips, WhatADiscHidesIsFoundInOtherFrames) {
+  VERGENCE_REQUIRE_SHARED();
+  double before = 0.0;
+  double after = 0.0;
+  for (std::size_t clip = 0; clip < kClips.size(); ++clip) {
+    for (const std::size_t first : {5U, 40U, 75U}) {
+      constexpr std::size_t kCurrent = 8;
+      const Pictures& pictures = frames_of(clip);
+      const DiscClip disc(pictures, first, 2 * kCurrent + 1);
+      const cv::Mat bare = pictures.at(first + kCurrent);
+      const PlateFrame& current = disc.frames[kCurrent];
+      cv::Mat view;
+      cv::Mat truth;
+      std::vector<Disocclusion> gaps;
+      ScanlineWarp warp;
+      warp.set_source(bare, cv::Mat(bare.size(), CV_32FC1, cv::Scalar(DiscClip::kFar)));
+      warp.render(Eye::kRight, truth);
+      warp.set_source(current.picture, current.parallax_px);
+      warp.render(Eye::kRight, view, &gaps);
+      cv::Mat mask(view.size(), CV_8UC1, cv::Scalar(0));
+      for (const Disocclusion& gap : gaps) mask.row(gap.y).colRange(gap.first, gap.last).setTo(255);
+      const double fill = cv::norm(view, truth, cv::NORM_L2SQR, mask);
+      BackgroundPlate().fill(disc.frames, kCurrent, Eye::kRight, gaps, view);
+      const double plate = cv::norm(view, truth, cv::NORM_L2SQR, mask);
+      EXPECT_LE(plate, 1.05 * fill) << kClips[clip] << " " << first;
+      before += std::log(fill);
+      after += std::log(plate);
+    }
+  }
+  const double gain_db = 10.0 / std::log(10.0) * (before - after) / 9.0;
+  EXPECT_GT(gain_db, 3.0);
 }
 
 }  // namespace
