@@ -20,7 +20,6 @@ extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavfilter/avfilter.h>
 #include <libavformat/avformat.h>
-#include <libswscale/swscale.h>
 }
 
 namespace vergence::media::libav {
@@ -92,10 +91,6 @@ void OutputDeleter::operator()(AVFormatContext* output) const noexcept {
 
 void FilterGraphDeleter::operator()(AVFilterGraph* graph) const noexcept {
   avfilter_graph_free(&graph);
-}
-
-void SwsDeleter::operator()(SwsContext* context) const noexcept {
-  sws_freeContext(context);
 }
 
 FramePtr make_frame() {

@@ -15,7 +15,6 @@ struct AVFormatContext;
 struct AVFrame;
 struct AVPacket;
 struct AVRational;
-struct SwsContext;
 
 namespace vergence::media::libav {
 
@@ -44,17 +43,12 @@ struct FilterGraphDeleter {
   void operator()(AVFilterGraph* graph) const noexcept;
 };
 
-struct SwsDeleter {
-  void operator()(SwsContext* context) const noexcept;
-};
-
 using FramePtr = std::unique_ptr<AVFrame, FrameDeleter>;
 using PacketPtr = std::unique_ptr<AVPacket, PacketDeleter>;
 using CodecPtr = std::unique_ptr<AVCodecContext, CodecDeleter>;
 using InputPtr = std::unique_ptr<AVFormatContext, InputDeleter>;
 using OutputPtr = std::unique_ptr<AVFormatContext, OutputDeleter>;
 using FilterGraphPtr = std::unique_ptr<AVFilterGraph, FilterGraphDeleter>;
-using SwsPtr = std::unique_ptr<SwsContext, SwsDeleter>;
 
 // Empty ones. Throw std::bad_alloc.
 [[nodiscard]] FramePtr make_frame();

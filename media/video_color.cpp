@@ -262,6 +262,10 @@ void pack(const AVFrame& from, AVFrame& to) {
   const AVPixFmtDescriptor& planar = descriptor_of(from.format);
   const AVPixFmtDescriptor& packed = descriptor_of(to.format);
   std::vector<std::uint16_t> line(static_cast<std::size_t>(from.width));
+  // The bits of a component are added to those that are there.
+  for (AVBufferRef* buffer : to.buf) {
+    if (buffer != nullptr) std::fill_n(buffer->data, buffer->size, std::uint8_t{0});
+  }
   for (int i = 0; i < planar.nb_components; ++i) {
     const cv::Size size = component_size(from, planar, i);
     for (int y = 0; y < size.height; ++y) {

@@ -87,6 +87,8 @@ class VideoInput::Bytes {
       ::close(descriptor_);
       throw Error(fmt::format("'{}' is empty", path.string()));
     }
+    // A file at stdin can be opened again; the place in it is the same for all who hold it.
+    if (pipe && regular_) ::lseek(descriptor_, 0, SEEK_SET);
     auto* buffer = static_cast<unsigned char*>(av_malloc(kBufferBytes));
     context_ =
         avio_alloc_context(buffer, kBufferBytes, 0, this, read, nullptr, regular_ ? seek : nullptr);
