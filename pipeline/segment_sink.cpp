@@ -19,6 +19,8 @@ constexpr double kUsualFrameRate = 25.0;  // where the file does not tell
 // Beside a segment, the disk must always have room for the journal and what others write.
 constexpr std::uint64_t kReserveBytes = 16'000'000;
 
+constexpr double kTellPeriodSeconds = 20.0;  // between corrections of the estimate
+
 // Estimates may be wrong by so much; only beyond that a job is stopped for what it will need.
 constexpr double kCertainShare = 0.7;
 
@@ -42,83 +44,87 @@ fs::path segment_path(const fs::path& folder, std::int64_t segment, int eye) {
          fmt::format("{:06}{}{}", segment, eye == 0 ? "" : "_right", media::segment_extension());
 }
 
-int files_per_segment(EyeFrames eye_frames) {
+int num_files(EyeFrames eye_frames) {
   return eye_frames == EyeFrames::kSeparate ? 2 : 1;
 }
 
-SegmentSink::SegmentSink(const SegmentTarget& target, SegmentJournal& journal,
-                         const JobProgress& done, Progress& progress)
-    : target_(target),
-      journal_(journal),
-      progress_(progress),
-      done_(done) {}
+// ---- Any sink
 
-void SegmentSink::write(PackedFrame frame) {
-  if (pending_) encode(*pending_, frame.source.pts);
+void FrameSink::write(PackedFrame frame) {
+  if (pending_) put(*pending_, frame.source.pts);
   pending_ = std::move(frame);
 }
 
-void SegmentSink::finish() {
-  if (!pending_) return;
-  encode(*pending_, std::nullopt);
-  close(/*last=*/true);
+void FrameSink::finish() {
+  if (pending_) put(*pending_, std::nullopt);
   pending_.reset();
 }
 
-void SegmentSink::encode(const PackedFrame& frame, std::optional<std::int64_t> next_pts) {
-  const std::int64_t segment = target_.cut.segment_of(frame.source.index);
-  if (writers_.empty()) open(segment);
+void FrameSink::put(const PackedFrame& frame, std::optional<std::int64_t> next_pts) {
+  begin_frame(frame);
   media::VideoFrame out;
   out.pts = frame.source.pts;
   out.duration = next_pts ? *next_pts - frame.source.pts : frame.source.duration;
   const cv::Mat& packed = frame.packed;
-  const int half = packed.cols / 2;
-  if (target_.eye_frames == EyeFrames::kSequential) {
-    encode_sequential(frame, out);
-  } else if (target_.eye_frames == EyeFrames::kSeparate) {
-    out.picture = packed.colRange(0, half);
-    writers_[0].write(out);
-    out.picture = packed.colRange(half, packed.cols);
-    writers_[1].write(out);
-  } else {
+  if (format_.eye_frames == EyeFrames::kPacked) {
     out.picture = packed;
-    writers_[0].write(out);
+    encode(0, out);
+  } else {
+    const bool in_turns = format_.eye_frames == EyeFrames::kSequential;
+    if (in_turns) {
+      // The output's time base is half of the input's.
+      out.pts *= 2;
+      out.duration = std::max<std::int64_t>(
+          1, out.duration > 0 ? out.duration : std::llround(format_.nominal_duration));
+    }
+    out.picture = packed.colRange(0, packed.cols / 2);
+    encode(0, out);
+    if (in_turns) out.pts += out.duration;
+    out.picture = packed.colRange(packed.cols / 2, packed.cols);
+    encode(in_turns ? 0 : 1, out);
   }
+  end_frame(frame, /*last=*/!next_pts);
+}
+
+// ---- Segments
+
+SegmentSink::SegmentSink(const SinkFormat& format, const SegmentTarget& target,
+                         SegmentJournal& journal, const JobProgress& done, Progress& progress)
+    : FrameSink(format),
+      target_(target),
+      journal_(journal),
+      progress_(progress),
+      done_(done) {}
+
+void SegmentSink::begin_frame(const PackedFrame& frame) {
+  if (!writers_.empty()) return;
+  segment_number_ = target_.cut.segment_of(frame.source.index);
+  segment_ = {.first_frame = frame.source.index};
+  for (int eye = 0; eye < num_files(format().eye_frames); ++eye) {
+    writers_.emplace_back(segment_path(target_.folder, segment_number_, eye), format().format,
+                          format().encode);
+  }
+}
+
+void SegmentSink::encode(int file, const media::VideoFrame& frame) {
+  writers_[static_cast<std::size_t>(file)].write(frame);
+}
+
+void SegmentSink::end_frame(const PackedFrame& frame, bool last) {
   segment_.frames.push_back({.pts = frame.source.pts, .statistics = frame.statistics});
   progress_.advance();
-  if (next_pts && target_.cut.segment_of(frame.source.index + 1) != segment) close(false);
-}
-
-// The format's time base is half of the input's.
-void SegmentSink::encode_sequential(const PackedFrame& frame, media::VideoFrame out) {
-  const auto duration = std::max<std::int64_t>(
-      1, out.duration > 0 ? out.duration : std::llround(target_.nominal_duration));
-  const int half = frame.packed.cols / 2;
-  out.pts *= 2;
-  out.duration = duration;
-  out.picture = frame.packed.colRange(0, half);
-  writers_[0].write(out);
-  out.pts += duration;
-  out.picture = frame.packed.colRange(half, frame.packed.cols);
-  writers_[0].write(out);
-}
-
-void SegmentSink::open(std::int64_t segment) {
-  segment_number_ = segment;
-  segment_ = {.first_frame = pending_->source.index};
-  for (int eye = 0; eye < files_per_segment(target_.eye_frames); ++eye) {
-    writers_.emplace_back(segment_path(target_.folder, segment, eye), target_.format,
-                          target_.encode);
+  if (last || target_.cut.segment_of(frame.source.index + 1) != segment_number_) {
+    close(frame, last);
   }
 }
 
-void SegmentSink::close(bool last) {
+void SegmentSink::close(const PackedFrame& frame, bool last) {
   segment_.last = last;
-  segment_.last_picture_checksum = picture_checksum(pending_->source.picture);
+  segment_.last_picture_checksum = picture_checksum(frame.source.picture);
   std::uint64_t bytes = 0;
   for (auto& writer : writers_) writer.finish();
   writers_.clear();
-  for (int eye = 0; eye < files_per_segment(target_.eye_frames); ++eye) {
+  for (int eye = 0; eye < num_files(format().eye_frames); ++eye) {
     segment_.file_bytes.push_back(
         fs::file_size(segment_path(target_.folder, segment_number_, eye)));
     bytes += segment_.file_bytes.back();
@@ -141,7 +147,7 @@ void SegmentSink::tell_estimate() {
   const auto on_work_disk = now.segments_ahead + (one_disk ? now.join_bytes : 0);
   const auto free = free_bytes(target_.folder);
   const double since = told_ ? std::chrono::duration<double>(Clock::now() - told_at_).count() : 0.0;
-  if (!told_ || differs_much(*told_, since, now)) {
+  if (!told_ || (since >= kTellPeriodSeconds && differs_much(*told_, since, now))) {
     spdlog::info("{}{}", told_ ? "corrected: " : "", describe(now, done_, free));
     if (free < on_work_disk) {
       spdlog::warn("the disk of '{}' may not suffice: about {} more are needed, {} are free",
@@ -159,6 +165,21 @@ void SegmentSink::tell_estimate() {
                 static_cast<std::uint64_t>(kCertainShare * static_cast<double>(now.join_bytes)),
                 target_.output);
   }
+}
+
+// ---- A stream
+
+void StreamSink::begin_frame(const PackedFrame&) {}
+
+void StreamSink::encode(int file, const media::VideoFrame& frame) {
+  writers_[static_cast<std::size_t>(file)].write(frame);
+}
+
+void StreamSink::end_frame(const PackedFrame&, bool last) {
+  ++num_frames_;
+  progress_.advance();
+  if (!last) return;
+  for (auto& writer : writers_) writer.finish();
 }
 
 }  // namespace vergence::pipeline

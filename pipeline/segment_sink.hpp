@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The end of a video job's pipeline: packed frames become encoded segments, and the journal learns
-// of each one that is whole. Not installed.
+// The end of a video job's pipeline: packed frames become encoded segments, or one stream. Not
+// installed.
 #pragma once
 
 #include "core/progress.hpp"
@@ -11,8 +11,8 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace vergence::pipeline {
@@ -38,37 +38,63 @@ struct PackedFrame {
   stereo::FrameStatistics statistics;
 };
 
+// What the frames of a job become.
+struct SinkFormat {
+  media::VideoFormat format;  // of one file's frames
+  media::EncodeOptions encode;
+  EyeFrames eye_frames = EyeFrames::kPacked;
+  double nominal_duration = 1.0;  // of a frame, in the input's time base
+};
+
+// 2 for EyeFrames::kSeparate, else 1.
+[[nodiscard]] int num_files(EyeFrames eye_frames);
+
+// Takes the packed frames of a run in order, one thread's. A frame is encoded when it is known what
+// follows it.
+class FrameSink {
+ public:
+  explicit FrameSink(const SinkFormat& format) : format_(format) {}
+
+  FrameSink(const FrameSink&) = delete;
+  FrameSink& operator=(const FrameSink&) = delete;
+  virtual ~FrameSink() = default;
+
+  void write(PackedFrame frame);
+
+  // The video has ended.
+  void finish();
+
+ protected:
+  [[nodiscard]] const SinkFormat& format() const { return format_; }
+
+ private:
+  virtual void begin_frame(const PackedFrame& frame) = 0;
+  virtual void encode(int file, const media::VideoFrame& frame) = 0;
+  virtual void end_frame(const PackedFrame& frame, bool last) = 0;
+
+  void put(const PackedFrame& frame, std::optional<std::int64_t> next_pts);
+
+  SinkFormat format_;
+  std::optional<PackedFrame> pending_;
+};
+
 // Where the segments of one job lie and how they are encoded.
 struct SegmentTarget {
   std::filesystem::path folder;
   std::filesystem::path output;  // named in messages; its disk takes the joined file
-  media::VideoFormat format;     // of one file's frames
-  media::EncodeOptions encode;
-  EyeFrames eye_frames = EyeFrames::kPacked;
   SegmentCut cut;
-  std::int64_t total_frames = 0;  // an estimate; 0 = not known
-  double nominal_duration = 1.0;  // of a frame, in the input's time base
-  std::uint64_t other_bytes = 0;  // of what is joined with the segments, an estimate
 };
 
 // The file of a segment; `eye` is 1 for the right eye's of EyeFrames::kSeparate.
 [[nodiscard]] std::filesystem::path segment_path(const std::filesystem::path& folder,
                                                  std::int64_t segment, int eye);
 
-// 2 for EyeFrames::kSeparate, else 1.
-[[nodiscard]] int files_per_segment(EyeFrames eye_frames);
-
-// Takes the frames of one run in order. For one thread.
-class SegmentSink {
+// Frames become segments, and the journal learns of each one that is whole.
+class SegmentSink final : public FrameSink {
  public:
   // `done`: what earlier runs have finished.
-  SegmentSink(const SegmentTarget& target, SegmentJournal& journal, const JobProgress& done,
-              Progress& progress);
-
-  void write(PackedFrame frame);
-
-  // The video has ended.
-  void finish();
+  SegmentSink(const SinkFormat& format, const SegmentTarget& target, SegmentJournal& journal,
+              const JobProgress& done, Progress& progress);
 
   // Frames and bytes finished, earlier runs included.
   [[nodiscard]] const JobProgress& done() const { return done_; }
@@ -76,10 +102,10 @@ class SegmentSink {
  private:
   using Clock = std::chrono::steady_clock;
 
-  void encode(const PackedFrame& frame, std::optional<std::int64_t> next_pts);
-  void encode_sequential(const PackedFrame& frame, media::VideoFrame out);
-  void open(std::int64_t segment);
-  void close(bool last);
+  void begin_frame(const PackedFrame& frame) override;
+  void encode(int file, const media::VideoFrame& frame) override;
+  void end_frame(const PackedFrame& frame, bool last) override;
+  void close(const PackedFrame& frame, bool last);
   void tell_estimate();
 
   SegmentTarget target_;
@@ -88,9 +114,6 @@ class SegmentSink {
   JobProgress done_;
   Clock::time_point start_ = Clock::now();
 
-  // The frame that was given last: it is encoded when it is known what follows it.
-  std::optional<PackedFrame> pending_;
-
   std::vector<media::SegmentWriter> writers_;  // of the open segment; empty = none is open
   std::int64_t segment_number_ = -1;
   JournalSegment segment_;
@@ -98,6 +121,26 @@ class SegmentSink {
 
   std::optional<JobEstimate> told_;
   Clock::time_point told_at_;
+};
+
+// Frames go straight into files or a pipe.
+class StreamSink final : public FrameSink {
+ public:
+  StreamSink(const SinkFormat& format, std::vector<media::VideoWriter> writers, Progress& progress)
+      : FrameSink(format),
+        writers_(std::move(writers)),
+        progress_(progress) {}
+
+  [[nodiscard]] std::int64_t num_frames() const { return num_frames_; }
+
+ private:
+  void begin_frame(const PackedFrame& frame) override;
+  void encode(int file, const media::VideoFrame& frame) override;
+  void end_frame(const PackedFrame& frame, bool last) override;
+
+  std::vector<media::VideoWriter> writers_;
+  Progress& progress_;
+  std::int64_t num_frames_ = 0;
 };
 
 }  // namespace vergence::pipeline

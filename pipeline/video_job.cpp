@@ -14,7 +14,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <utility>
 
@@ -59,12 +58,6 @@ void append(std::vector<Setting>& settings, const std::vector<Setting>& more) {
   settings.insert(settings.end(), more.begin(), more.end());
 }
 
-// A pipe's content is known to this process only.
-std::vector<Setting> input_settings(const fs::path& input) {
-  if (input != kPipe) return file_fingerprint(input);
-  return {{"input", fmt::format("a pipe of process {}", ::getpid())}};
-}
-
 bool goes_to_pipe(const fs::path& output) {
   return output == kPipe || is_device(output);
 }
@@ -75,10 +68,6 @@ fs::path folder_of(const fs::path& output) {
 
 // Always the same for one output, so that the next call finds it.
 fs::path work_folder_path(const fs::path& output, const fs::path& work_dir) {
-  if (goes_to_pipe(output)) {
-    return (work_dir.empty() ? fs::temp_directory_path() : work_dir) /
-           fmt::format(".vergence-{}", ::getpid());
-  }
   const std::string name = output.filename().string();
   if (work_dir.empty()) return folder_of(output) / fmt::format(".{}.vergence", name);
   const auto place = std::hash<std::string>()(fs::weakly_canonical(output).string());
@@ -103,6 +92,13 @@ std::uint64_t sound_bytes(const media::VideoInfo& info) {
   return static_cast<std::uint64_t>(kBytesPerSecond * info.duration_s * static_cast<double>(count));
 }
 
+// The other streams of a pipe go by only once.
+media::VideoReadOptions read_options(const fs::path& input, const VideoJobOptions& options) {
+  auto read = options.read;
+  read.keep_other_streams = input == kPipe;
+  return read;
+}
+
 class VideoJob {
  public:
   VideoJob(const fs::path& input, const fs::path& output, const VideoJobOptions& options,
@@ -112,7 +108,7 @@ class VideoJob {
         options_(options),
         depth_(depth),
         progress_(progress),
-        reader_(input, options.read) {
+        reader_(input, read_options(input, options)) {
     choose_container();
     if (!goes_to_pipe(output_)) check_outputs();
     set_format();
@@ -120,27 +116,18 @@ class VideoJob {
 
   VideoJobResult run() {
     const auto start = std::chrono::steady_clock::now();
-    const auto folder = work_folder_path(output_, options_.work_dir);
-    if (!options_.work_dir.empty()) make_folder(options_.work_dir);
-    WorkFolder work(folder, output_);
-    try {
-      run_in(work);
-    } catch (const Error& error) {
-      const bool kept = keep_or_remove(work);
-      if (!kept || error.code() != ErrorCode::kInterrupted) throw;
-      throw interrupted();
-    } catch (...) {
-      keep_or_remove(work);
-      throw;
+    if (input_ == kPipe || goes_to_pipe(output_)) {
+      stream();
+    } else {
+      run_in_segments();
     }
-    work.remove(kJournalName);
     result_.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return std::move(result_);
   }
 
  private:
-  [[nodiscard]] bool separate() const { return options_.eye_frames == EyeFrames::kSeparate; }
+  [[nodiscard]] bool separate() const { return num_files(options_.eye_frames) == 2; }
 
   [[nodiscard]] std::vector<fs::path> outputs() const {
     if (!separate()) return {output_};
@@ -149,8 +136,9 @@ class VideoJob {
 
   void choose_container() {
     if (!options_.container_may_change || goes_to_pipe(output_)) return;
-    const auto choice = media::choose_container(reader_.info(), options_.encode,
-                                                output_.extension().string(), /*may_change=*/true);
+    const auto choice =
+        media::choose_container(reader_.info(), options_.encode, output_.extension().string(),
+                                /*may_change=*/true, options_.join.subtitles);
     if (choice.extension == output_.extension()) return;
     output_.replace_extension(choice.extension);
     if (separate()) options_.second_output.replace_extension(choice.extension);
@@ -174,31 +162,52 @@ class VideoJob {
     // Also tells whether the options suit each other, before anything is written.
     const cv::Size packed = StereoFrameMaker(options_.frame).frame_size(info.size);
     const bool halved = options_.eye_frames != EyeFrames::kPacked;
-    format_.size = halved ? cv::Size(packed.width / 2, packed.height) : packed;
-    format_.pixel_aspect = info.pixel_aspect;
-    format_.time_base = info.time_base;
-    format_.frame_rate = info.frame_rate;
+    sink_format_.format.size = halved ? cv::Size(packed.width / 2, packed.height) : packed;
+    sink_format_.format.pixel_aspect = info.pixel_aspect;
+    sink_format_.format.time_base = info.time_base;
+    sink_format_.format.frame_rate = info.frame_rate;
     if (options_.eye_frames == EyeFrames::kSequential) {
-      format_.time_base.den *= 2;
-      format_.frame_rate.num *= 2;
+      sink_format_.format.time_base.den *= 2;
+      sink_format_.format.frame_rate.num *= 2;
     }
-    format_.bit_depth = info.bit_depth;
-    format_.grey = info.grey && options_.frame.layout.layout != stereo::Layout::kAnaglyph;
-    format_.input_pixel_format = info.pixel_format;
-    format_.color = info.color;
-    format_.hdr = info.hdr;
-    format_.stereo = options_.stereo;
-    format_.squeezed = options_.squeezed;
-    format_.right_first = options_.right_first;
+    sink_format_.format.bit_depth = info.bit_depth;
+    sink_format_.format.grey =
+        info.grey && options_.frame.layout.layout != stereo::Layout::kAnaglyph;
+    sink_format_.format.input_pixel_format = info.pixel_format;
+    sink_format_.format.color = info.color;
+    sink_format_.format.hdr = info.hdr;
+    sink_format_.format.stereo = options_.stereo;
+    sink_format_.format.squeezed = options_.squeezed;
+    sink_format_.format.right_first = options_.right_first;
+    sink_format_.encode = options_.encode;
+    sink_format_.eye_frames = options_.eye_frames;
+    const double ticks = info.frame_rate.value() * info.time_base.value();
+    sink_format_.nominal_duration = ticks > 0.0 ? 1.0 / ticks : 1.0;
   }
 
   [[nodiscard]] std::vector<Setting> settings() const {
-    std::vector<Setting> all = input_settings(input_);
+    std::vector<Setting> all = file_fingerprint(input_);
     append(all, {{"version of the program", VERGENCE_VERSION},
                  {"number of threads", std::to_string(thread_count())}});
     append(all, options_.depth_settings);
     append(all, options_.settings);
     return all;
+  }
+
+  void run_in_segments() {
+    if (!options_.work_dir.empty()) make_folder(options_.work_dir);
+    WorkFolder work(work_folder_path(output_, options_.work_dir), output_);
+    try {
+      run_in(work);
+    } catch (const Error& error) {
+      const bool kept = keep_or_remove(work);
+      if (!kept || error.code() != ErrorCode::kInterrupted) throw;
+      throw interrupted();
+    } catch (...) {
+      keep_or_remove(work);
+      throw;
+    }
+    work.remove(kJournalName);
   }
 
   void run_in(WorkFolder& work) {
@@ -210,6 +219,43 @@ class VideoJob {
       join(work);
     }
     tell_result();
+  }
+
+  // ---- Without segments
+
+  void stream() {
+    if (options_.resume == ResumeMode::kOnly) throw nothing_to_go_on();
+    std::vector<std::unique_ptr<OutputFile>> files;
+    std::vector<media::VideoWriter> writers;
+    for (const auto& path : outputs()) {
+      const bool pipe = path == kPipe;
+      if (!pipe) files.push_back(std::make_unique<OutputFile>(path));
+      const bool first = writers.empty();
+      writers.emplace_back(pipe ? path : files.back()->path(), sink_format_.format, options_.encode,
+                           join_options(), goes_to_pipe(path) ? options_.pipe_container : "",
+                           input_ == kPipe && first ? &reader_ : nullptr);
+    }
+    StreamSink sink(sink_format_, std::move(writers), progress_);
+    DepthCache no_cache({}, {});
+    progress_.begin("making 3D frames", "frames", reader_.info().frame_count);
+    auto made = run_stages({.reader = reader_, .first_frame = 0, .known = {}, .cache = no_cache},
+                           options_, depth_, sink);
+    if (sink.num_frames() == 0) throw no_frames();
+    for (auto& file : files) file->commit();
+    result_.comfort = made.comfort;
+    result_.stages = std::move(made.times);
+    num_done_.num_frames = sink.num_frames();
+    tell_result();
+  }
+
+  [[nodiscard]] Error no_frames() const {
+    return Error(fmt::format("'{}' has no frames there", input_.string()))
+        .hint("choose another video.start and video.end");
+  }
+
+  [[nodiscard]] Error nothing_to_go_on() const {
+    return Error(fmt::format("there is nothing of '{}' to go on with", output_.string()))
+        .hint("begin it with video.resume=auto");
   }
 
   // ---- What earlier calls have left
@@ -232,10 +278,7 @@ class VideoJob {
         if (!journal_->segments().empty()) return;
       }
     }
-    if (options_.resume == ResumeMode::kOnly) {
-      throw Error(fmt::format("there is nothing of '{}' to go on with", output_.string()))
-          .hint("begin it with video.resume=auto");
-    }
+    if (options_.resume == ResumeMode::kOnly) throw nothing_to_go_on();
     journal_.reset();
     work.clear();
     journal_ = std::make_unique<SegmentJournal>(path, now);
@@ -274,7 +317,7 @@ class VideoJob {
 
   [[nodiscard]] bool has_files(const WorkFolder& work, std::size_t number,
                                const JournalSegment& segment) const {
-    const int count = files_per_segment(options_.eye_frames);
+    const int count = num_files(options_.eye_frames);
     if (segment.file_bytes.size() != static_cast<std::size_t>(count)) return false;
     for (int eye = 0; eye < count; ++eye) {
       const auto path = segment_path(work.path(), static_cast<std::int64_t>(number), eye);
@@ -306,7 +349,7 @@ class VideoJob {
     }
     tell_beginning(work);
     StagesInput input = stages_input();
-    SegmentSink sink(segment_target(work), *journal_, num_done_, progress_);
+    SegmentSink sink(sink_format_, segment_target(work), *journal_, num_done_, progress_);
     progress_.begin("making 3D frames", "frames",
                     std::max<std::int64_t>(0, num_done_.total_frames - num_done_.num_frames));
     try {
@@ -320,33 +363,30 @@ class VideoJob {
       throw;
     }
     num_done_ = sink.done();
-    if (num_done_.num_frames == 0) {
-      throw Error(fmt::format("'{}' has no frames there", input_.string()))
-          .hint("choose another video.start and video.end");
-    }
+    if (num_done_.num_frames == 0) throw no_frames();
   }
 
   void tell_beginning(const WorkFolder& work) const {
     const auto& info = reader_.info();
     spdlog::info("'{}': {}, {}x{} {} becomes {}x{} {}; {} of disk are free", input_.string(),
                  duration_of(info), info.size.width, info.size.height, info.codec,
-                 format_.size.width, format_.size.height, options_.encode.codec,
-                 bytes_text(free_bytes(work.path())));
+                 sink_format_.format.size.width, sink_format_.format.size.height,
+                 options_.encode.codec, bytes_text(free_bytes(work.path())));
   }
 
   // Reads on from where the journal ends.
   StagesInput stages_input() {
-    std::vector<Setting> key = input_settings(input_);
+    std::vector<Setting> key = file_fingerprint(input_);
     append(key, read_settings(options_));
     append(key, options_.depth_settings);
-    const bool cached = depth_.cacheable && input_ != kPipe;
-    cache_ = std::make_unique<DepthCache>(cached ? options_.cache : DepthCacheOptions{}, key);
+    cache_ =
+        std::make_unique<DepthCache>(depth_.cacheable ? options_.cache : DepthCacheOptions{}, key);
     std::vector<JournalFrame> known;
     for (const auto& segment : journal_->segments()) {
       known.insert(known.end(), segment.frames.begin(), segment.frames.end());
     }
     const auto first_made = static_cast<std::int64_t>(known.size());
-    const std::int64_t first_frame = first_made / depth_.batch * depth_.batch;
+    const std::int64_t first_frame = first_frame_needed(first_made, options_, depth_);
     if (first_made > 0) go_to(first_frame, known);
     return {
         .reader = reader_, .first_frame = first_frame, .known = std::move(known), .cache = *cache_};
@@ -389,21 +429,20 @@ class VideoJob {
   }
 
   [[nodiscard]] SegmentTarget segment_target(const WorkFolder& work) const {
-    const auto& info = reader_.info();
-    const double rate = info.frame_rate.value();
     return {.folder = work.path(),
             .output = output_,
-            .format = format_,
-            .encode = options_.encode,
-            .eye_frames = options_.eye_frames,
-            .cut = SegmentCut(rate, options_.segment_s),
-            .total_frames = info.frame_count,
-            .nominal_duration =
-                rate > 0.0 ? 1.0 / (rate * std::max(1e-12, info.time_base.value())) : 1.0,
-            .other_bytes = num_done_.other_bytes};
+            .cut = SegmentCut(reader_.info().frame_rate.value(), options_.segment_s)};
   }
 
   // ---- The end
+
+  [[nodiscard]] media::JoinOptions join_options() const {
+    media::JoinOptions join = options_.join;
+    join.source = input_ == kPipe ? fs::path() : input_;
+    join.start_s = options_.read.start_s;
+    join.end_s = options_.read.end_s;
+    return join;
+  }
 
   void join(const WorkFolder& work) {
     const auto paths = outputs();
@@ -420,13 +459,12 @@ class VideoJob {
       sizes.push_back(file_bytes(joined[i]));
       put_in_place(joined[i], paths[i]);
     }
-    if (!goes_to_pipe(output_)) journal_->append_finished(sizes);
+    journal_->append_finished(sizes);
   }
 
   // In the work folder where it can be renamed from there, else beside the output, under a name
   // that the next call writes over.
   [[nodiscard]] fs::path joined_path(const WorkFolder& work, const fs::path& output) const {
-    if (goes_to_pipe(output)) return work.path() / "joined.mkv";
     const auto name = output.filename().string();
     if (on_one_disk(work.path(), folder_of(output))) {
       return work.path() / fmt::format("joined_{}", name);
@@ -440,21 +478,14 @@ class VideoJob {
     for (std::int64_t i = 0; i <= cut.segment_of(num_done_.num_frames - 1); ++i) {
       segments.push_back(segment_path(work.path(), i, eye));
     }
-    media::JoinOptions join = options_.join;
-    join.source = input_ == kPipe ? fs::path() : input_;
-    join.start_s = options_.read.start_s;
-    join.end_s = options_.read.end_s;
-    media::join_segments(segments, format_, options_.encode, joined, join, [&](std::int64_t bytes) {
-      throw_if_interrupted();
-      progress_.advance(bytes);
-    });
+    media::join_segments(segments, sink_format_.format, options_.encode, joined, join_options(),
+                         [&](std::int64_t bytes) {
+                           throw_if_interrupted();
+                           progress_.advance(bytes);
+                         });
   }
 
   void put_in_place(const fs::path& joined, const fs::path& output) const {
-    if (goes_to_pipe(output)) {
-      copy_into(joined, output);
-      return;
-    }
     const auto fail = [&](int error) {
       return Error(fmt::format("cannot write '{}': {}", output.string(), reason_from_errno(error)));
     };
@@ -465,23 +496,6 @@ class VideoJob {
     if (!synced) throw fail(error);
     if (std::rename(joined.c_str(), output.c_str()) != 0) throw fail(errno);
     sync_folder(folder_of(output));
-  }
-
-  static void copy_into(const fs::path& joined, const fs::path& pipe) {
-    std::ifstream from(joined, std::ios::binary);
-    std::ofstream to(pipe == kPipe ? fs::path("/dev/stdout") : pipe,
-                     std::ios::binary | std::ios::app);
-    std::array<char, 1 << 16> piece{};
-    while (from && to) {
-      throw_if_interrupted();
-      from.read(piece.data(), piece.size());
-      to.write(piece.data(), from.gcount());
-    }
-    to.flush();
-    if (!to) {
-      throw Error(
-          fmt::format("cannot write to '{}': the other side has stopped reading", pipe.string()));
-    }
   }
 
   void tell_result() {
@@ -499,8 +513,7 @@ class VideoJob {
     std::error_code error;
     const bool of_others = !journal_ && fs::exists(work.path() / kJournalName, error);
     const bool of_ours = journal_ && !journal_->segments().empty();
-    const bool through_pipe = input_ == kPipe || goes_to_pipe(output_);
-    if (of_others || of_ours || (num_done_.num_frames > 0 && !through_pipe)) return true;
+    if (of_others || of_ours || num_done_.num_frames > 0) return true;
     work.remove(kJournalName);
     return false;
   }
@@ -517,7 +530,7 @@ class VideoJob {
   const DepthSource& depth_;
   Progress& progress_;
   media::VideoReader reader_;
-  media::VideoFormat format_;
+  SinkFormat sink_format_;
   std::unique_ptr<SegmentJournal> journal_;
   std::unique_ptr<DepthCache> cache_;
   JobProgress num_done_;

@@ -79,9 +79,14 @@ struct VideoJobOptions {
   // is then logged.
   bool container_may_change = false;
 
+  // Of an output that is a pipe: an extension with dot (".mkv", ".y4m"); empty = Matroska.
+  std::string pipe_container;
+
   StereoFrameOptions frame;
   std::optional<cv::Rect> part;  // of the pictures that has depth; the rest is black bars
+  bool filter_depth = false;     // stereo/temporal_filter.hpp, before anything else sees the depth
   stereo::StabilizerOptions stabilizer;
+  int background_frames = 0;  // on either side, for stereo/background_plate.hpp; 0 = none
 
   // What players are told of the frames.
   media::StereoTag stereo = media::StereoTag::kNone;
@@ -115,11 +120,11 @@ struct VideoJobResult {
   std::vector<StageTime> stages;    // what the threads of this call cost
 };
 
-// Makes `output` from the video `input` ("-": a pipe, which cannot be gone on with). Until it is
-// whole, its parts live in a hidden folder (`.NAME.vergence` beside it, or in options.work_dir),
-// which is removed at the end. `output` may be a device or a pipe ("-": stdout), which gets the
-// whole file (Matroska) at the end. Time and disk needed are logged before the work, after the
-// first segment, and whenever the estimate has changed.
+// Makes `output` from the video `input`. Until it is whole, its parts live in a hidden folder
+// (`.NAME.vergence` beside it, or in options.work_dir), which is removed at the end. Time and disk
+// needed are logged before the work, after the first segment, and whenever the estimate has
+// changed. Where `input` or `output` is a pipe ("-", or a device) there are no segments, and an
+// interrupted job begins anew.
 // Throws Error: what the reader, writer and source of depth throw; another process works on the
 // same output; what is there was begun with another input, program or settings (named; the hint
 // says how to begin anew); too little space; interrupted (the text says how to go on). Finished

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/video_stages.hpp"
 
-#include "core/error.hpp"
+#include "stereo/temporal_filter.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -10,7 +10,6 @@
 #include <span>
 #include <utility>
 
-#include <fmt/format.h>
 #include <opencv2/core.hpp>
 
 namespace vergence::pipeline {
@@ -23,15 +22,19 @@ constexpr std::size_t kQueued = 2;
 // Frames between two looks at what the parallax asks of the eyes, which takes a pass over it.
 constexpr std::int64_t kComfortPeriod = 24;
 
-// Pictures that are no longer needed, to be filled again: fresh memory of that size costs the
+// Pictures to be filled again once nobody else holds them: fresh memory of that size costs the
 // system more than half a millisecond per megabyte.
 class PictureStore {
  public:
+  // One that is free, or an empty one.
   cv::Mat take() {
     const std::scoped_lock lock(mutex_);
-    if (pictures_.empty()) return {};
-    cv::Mat picture = std::move(pictures_.back());
-    pictures_.pop_back();
+    const auto free = std::find_if(pictures_.begin(), pictures_.end(), [](const cv::Mat& picture) {
+      return picture.u != nullptr && picture.u->refcount == 1;
+    });
+    if (free == pictures_.end()) return {};
+    cv::Mat picture = std::move(*free);
+    pictures_.erase(free);
     return picture;
   }
 
@@ -45,6 +48,42 @@ class PictureStore {
   std::vector<cv::Mat> pictures_;
 };
 
+// Frames of a window on their way: those of the last `reach` frames and of the next ones, of which
+// one after the other becomes the current one.
+template <class Frame>
+class Window {
+ public:
+  explicit Window(std::int64_t reach) : reach_(reach) {}
+
+  void push(Frame frame) { frames_.push_back(std::move(frame)); }
+
+  // Whether the current frame has all that will follow it.
+  [[nodiscard]] bool ready(bool at_end) const {
+    const auto after = static_cast<std::int64_t>(frames_.size() - current_) - 1;
+    return after >= (at_end ? 0 : reach_);
+  }
+
+  [[nodiscard]] const std::deque<Frame>& frames() const { return frames_; }
+
+  [[nodiscard]] std::size_t current() const { return current_; }
+
+  Frame& current_frame() { return frames_[current_]; }
+
+  // The next frame becomes the current one; what lies too far behind goes.
+  void advance() {
+    ++current_;
+    if (current_ > static_cast<std::size_t>(reach_)) {
+      frames_.pop_front();
+      --current_;
+    }
+  }
+
+ private:
+  std::int64_t reach_;
+  std::deque<Frame> frames_;
+  std::size_t current_ = 0;
+};
+
 // A frame on its way through the stages.
 struct Item {
   media::VideoFrame frame;
@@ -56,7 +95,7 @@ struct Item {
 class Stages {
  public:
   Stages(StagesInput input, const VideoJobOptions& options, const DepthSource& depth,
-         SegmentSink& sink)
+         FrameSink& sink)
       : input_(std::move(input)),
         options_(options),
         depth_(depth),
@@ -68,14 +107,18 @@ class Stages {
         maker_(options.frame),
         decoded_(group_, kQueued + batch_),
         measured_(group_, kQueued + batch_),
+        filtered_(group_, kQueued),
         decided_(group_, kQueued),
-        packed_(group_, kQueued) {
+        packed_(group_, kQueued),
+        filter_window_(stereo::TemporalFilter::kReach),
+        warp_window_(options.background_frames) {
     if (options_.part) maker_.crop_to(*options_.part);
   }
 
   StagesResult run() {
     group_.add("decode", [this] { decode(); });
     group_.add("depth", [this] { find_depth(); });
+    if (options_.filter_depth) group_.add("filter", [this] { filter(); });
     group_.add("steady", [this] { steady(); });
     group_.add("warp", [this] { warp(); });
     group_.add("encode", [this] { encode(); });
@@ -150,9 +193,33 @@ class Stages {
     return maps;
   }
 
-  void steady() {
-    for (const auto& frame : input_.known) decide(stabilizer_.push(frame.statistics));
+  void filter() {
     while (auto item = measured_.pop()) {
+      stereo::FilterFrame frame{.index = item->frame.index,
+                                .guide = stereo::filter_guide(shown(item->frame), item->raw.size()),
+                                .raw = item->raw};
+      filter_window_.push({std::move(*item), std::move(frame)});
+      while (filter_window_.ready(false)) filter_one();
+    }
+    while (filter_window_.ready(true)) filter_one();
+    filtered_.close();
+  }
+
+  void filter_one() {
+    std::vector<stereo::FilterFrame> frames;
+    for (const auto& each : filter_window_.frames()) {
+      frames.push_back(each.second);
+    }
+    Item item = std::move(filter_window_.current_frame().first);
+    item.raw = filter_.filter(frames, filter_window_.current());
+    filter_window_.advance();
+    filtered_.push(std::move(item));
+  }
+
+  void steady() {
+    auto& items = options_.filter_depth ? filtered_ : measured_;
+    for (const auto& frame : input_.known) decide(stabilizer_.push(frame.statistics));
+    while (auto item = items.pop()) {
       const std::int64_t index = item->frame.index;
       if (index < first_made_) {
         item->statistics = input_.known[static_cast<std::size_t>(index)].statistics;
@@ -189,18 +256,44 @@ class Stages {
 
   void warp() {
     while (auto item = decided_.pop()) {
-      if (item->frame.index < first_made_) continue;
+      warp_window_.push(std::move(*item));
+      while (warp_window_.ready(false)) warp_one();
+    }
+    while (warp_window_.ready(true)) warp_one();
+    packed_.close();
+  }
+
+  void warp_one() {
+    const Item& item = warp_window_.current_frame();
+    if (item.frame.index >= first_made_) {
       PackedFrame packed{
-          .packed = used_frames_.take(), .source = item->frame, .statistics = item->statistics};
-      if (depth_.pair_disparity) {
-        maker_.make_from_disparity(item->frame.picture, item->raw, packed.packed);
-      } else {
-        maker_.make(item->frame.picture, item->raw, item->decision, packed.packed);
-      }
-      if (item->frame.index % kComfortPeriod == 0) note_comfort(maker_.comfort());
+          .packed = used_frames_.take(), .source = item.frame, .statistics = item.statistics};
+      make(item, packed.packed);
+      if (item.frame.index % kComfortPeriod == 0) note_comfort(maker_.comfort());
       packed_.push(std::move(packed));
     }
-    packed_.close();
+    warp_window_.advance();
+  }
+
+  void make(const Item& item, cv::Mat& packed) {
+    if (depth_.pair_disparity) {
+      maker_.make_from_disparity(item.frame.picture, item.raw, packed);
+      return;
+    }
+    // Frames of the same shot.
+    const auto& frames = warp_window_.frames();
+    std::size_t first = warp_window_.current();
+    std::size_t last = first;
+    while (first > 0 && !frames[first].decision.first_of_shot) --first;
+    while (last + 1 < frames.size() && !frames[last + 1].decision.first_of_shot) ++last;
+    std::vector<StereoMoment> moments;
+    for (std::size_t i = first; i <= last; ++i) {
+      moments.push_back({.index = frames[i].frame.index,
+                         .picture = frames[i].frame.picture,
+                         .raw = frames[i].raw,
+                         .decision = frames[i].decision});
+    }
+    maker_.make(moments, warp_window_.current() - first, packed);
   }
 
   void note_comfort(const stereo::ComfortReport& now) {
@@ -229,10 +322,13 @@ class Stages {
   StagesInput input_;
   const VideoJobOptions& options_;
   const DepthSource& depth_;
-  SegmentSink& sink_;
+  FrameSink& sink_;
   std::int64_t first_made_;
   std::size_t batch_;
   double time_base_;
+
+  // Of the stage "filter".
+  stereo::TemporalFilter filter_;
 
   // Of the stage "steady".
   stereo::DepthStabilizer stabilizer_;
@@ -248,14 +344,24 @@ class Stages {
   StageGroup group_;
   StageQueue<media::VideoFrame> decoded_;
   StageQueue<Item> measured_;
+  StageQueue<Item> filtered_;
   StageQueue<Item> decided_;
   StageQueue<PackedFrame> packed_;
+  Window<std::pair<Item, stereo::FilterFrame>> filter_window_;
+  Window<Item> warp_window_;
 };
 
 }  // namespace
 
+std::int64_t first_frame_needed(std::int64_t first_made, const VideoJobOptions& options,
+                                const DepthSource& depth) {
+  const std::int64_t reach =
+      options.background_frames + (options.filter_depth ? stereo::TemporalFilter::kReach : 0);
+  return std::max<std::int64_t>(0, first_made - reach) / depth.batch * depth.batch;
+}
+
 StagesResult run_stages(StagesInput input, const VideoJobOptions& options, const DepthSource& depth,
-                        SegmentSink& sink) {
+                        FrameSink& sink) {
   return Stages(std::move(input), options, depth, sink).run();
 }
 

@@ -27,9 +27,15 @@ struct StagesResult {
   stereo::ComfortReport comfort;
 };
 
+// The first frame that has to be read, so that those from `first_made` on are made as if all had
+// been: a multiple of the depth source's batch.
+[[nodiscard]] std::int64_t first_frame_needed(std::int64_t first_made,
+                                              const VideoJobOptions& options,
+                                              const DepthSource& depth);
+
 // Makes all frames from number known.size() on and gives them to the sink, in order. Frames before
 // are read only for the company of those to make. Throws what the stages throw.
 StagesResult run_stages(StagesInput input, const VideoJobOptions& options, const DepthSource& depth,
-                        SegmentSink& sink);
+                        FrameSink& sink);
 
 }  // namespace vergence::pipeline

@@ -369,8 +369,10 @@ TEST_F(VideoJobTest, WorksInAnotherFolderToo) {
 
 TEST_F(VideoJobTest, KeepsBitDepthAndOddSizes) {
   input_ = folder_ / "in.mkv";
-  write_clip(input_,
-             {.num_frames = 20, .size = "95x53", .codec = "ffv1", .pixel_format = "yuv444p10le"});
+  write_clip(input_, {.num_frames = 20,
+                      .codec = "ffv1",
+                      .pixel_format = "yuv444p10le",
+                      .extra = {"-vf", "scale=95:53"}});
   auto options = small_job_options();
   options.encode = {};
   options.encode.codec = "ffv1";
