@@ -384,20 +384,22 @@ class ChromaRows {
     const float right = 0.5F - 0.5F * site;  // of the sample behind, for odd pixels
     const float* __restrict in = coarse_.data() + 1;
     float* __restrict out = fine_.data();
-    for (int x = 0; x < width_; ++x) {
+    for (std::ptrdiff_t x = 0; x < width_; ++x) {
       out[2 * x] = in[x] + left * (in[x - 1] - in[x]);
       out[2 * x + 1] = in[x] + right * (in[x + 1] - in[x]);
     }
   }
 
   void widen() {
-    const int share = 1 << shift_x_;
+    const std::ptrdiff_t share = std::ptrdiff_t{1} << shift_x_;
     const float* in = coarse_.data() + 1;
-    for (int phase = 0; phase < share; ++phase) {
-      const double place = (phase - site_.across * (share - 1)) / share;
+    for (std::ptrdiff_t phase = 0; phase < share; ++phase) {
+      const double place =
+          (static_cast<double>(phase) - site_.across * static_cast<double>(share - 1)) /
+          static_cast<double>(share);
       const int before = place < 0.0 ? -1 : 0;
       const auto weight = static_cast<float>(place - before);
-      for (int x = 0; x < width_; ++x) {
+      for (std::ptrdiff_t x = 0; x < width_; ++x) {
         const float a = in[x + before];
         fine_[static_cast<std::size_t>(x * share + phase)] = a + weight * (in[x + before + 1] - a);
       }
@@ -612,7 +614,7 @@ class FrameRows {
   static constexpr int kMargin = 8;
 
   [[nodiscard]] std::size_t padded_width() const {
-    return static_cast<std::size_t>(width_) + 2 * kMargin + 8;
+    return static_cast<std::size_t>(width_) + 2 * std::size_t{kMargin};
   }
 
   std::array<const S*, 3> load(int y) {
@@ -635,7 +637,7 @@ class FrameRows {
   }
 
   void weigh(const std::array<const S*, 3>& channels, int part, float offset, T* __restrict out) {
-    const float* weights = from_.matrix.data() + 3 * part;
+    const float* weights = from_.matrix.data() + std::ptrdiff_t{3} * part;
     const float a = weights[0];
     const float b = weights[1];
     const float c = weights[2];
@@ -688,7 +690,7 @@ class FrameRows {
       const float side = across_[0].weight;
       const float middle = across_[1].weight;
       const float* __restrict in = row + across_[1].offset;
-      for (int x = 0; x < count; ++x) {
+      for (std::ptrdiff_t x = 0; x < count; ++x) {
         const float value = middle * in[2 * x] + side * (in[2 * x - 1] + in[2 * x + 1]);
         out[x] = rounded<T>(value + offset, peak_);
       }

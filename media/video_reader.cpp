@@ -40,9 +40,9 @@ constexpr std::int64_t kAlways = std::numeric_limits<std::int64_t>::min();
 constexpr int kMaxReadErrors = 100;
 // How far before the wanted time to look for a key frame, one after another. Files are indexed by
 // decoding time, and leading pictures of an open GOP lie before their key frame.
-constexpr std::array<double, 4> kStepsBack_s = {0.0, 2.0, 8.0, 32.0};
+constexpr std::array<double, 4> kSecondsBack = {0.0, 2.0, 8.0, 32.0};
 // A file that ends so much earlier than its header says has lost its end.
-constexpr double kTruncated_s = 0.5;
+constexpr double kMissingSeconds = 0.5;
 
 AVRational av(const Rational& value) {
   return libav::rational(value);
@@ -247,7 +247,7 @@ class FrameDecoder {
   }
 
   [[nodiscard]] bool truncated() const {
-    return input_->seekable() && !keyframes_only_ && end_s_ < declared_s() - kTruncated_s;
+    return input_->seekable() && !keyframes_only_ && end_s_ < declared_s() - kMissingSeconds;
   }
 
   fs::path path_;
@@ -667,7 +667,7 @@ void VideoReader::State::go_to(std::int64_t pts, std::int64_t number) {
   first_pts = pts;
   next_index = number;
   if (!info.seekable) return;  // at the beginning: frames before are read and dropped
-  for (const double back_s : kStepsBack_s) {
+  for (const double back_s : kSecondsBack) {
     if (try_jump(pts, back_s)) return;
   }
   decoder.rewind();
