@@ -224,6 +224,15 @@ void set_strength(const Config& config, StereoFrameOptions& options) {
   options.convergence_is_mapped = config.string("stereo.convergence_mode") == "auto";
 }
 
+void check_mapper(const StereoFrameOptions& options) {
+  cv::Mat probe(1, 1, CV_32FC1, cv::Scalar(0.5));
+  try {
+    stereo::map_nearness(mapper_of(options), probe);
+  } catch (const Error& error) {
+    throw Error(ErrorCode::kUsage, error.what());
+  }
+}
+
 StereoFrameOptions stereo_frame_options(const Config& config) {
   StereoFrameOptions options;
   set_method(config, options);
@@ -244,8 +253,7 @@ StereoFrameOptions stereo_frame_options(const Config& config) {
                 "to parallax")
         .hint("give one of them");
   }
-  cv::Mat probe(1, 1, CV_32FC1, cv::Scalar(0.5));
-  stereo::map_nearness(mapper_of(options), probe);
+  check_mapper(options);
   return options;
 }
 
@@ -387,7 +395,13 @@ VideoJobOptions video_job_options(const Config& config, const SbsPhotoOptions& p
   if (subtitles == "none") options.join.subtitles = media::SubtitleMode::kNone;
   options.join.subtitle_parallax_px = config.number("video.subtitle_parallax_px");
   options.frame = photo.frame;
+  options.filter_depth = config.string("temporal.filter") != "none";
   options.stabilizer = stabilizer_options(config);
+  if (config.boolean("temporal.background")) {
+    options.background_frames = integer(config, "temporal.background_frames");
+  }
+  const auto container = config.string("video.container");
+  if (container != "auto") options.pipe_container = "." + container;
   set_tags(config, options);
   options.segment_s = config.number("video.segment_s");
   options.work_dir = config.string("video.work_dir");

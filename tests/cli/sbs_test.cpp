@@ -141,7 +141,9 @@ TEST_P(SbsLayout, PutsEveryPixelInItsPlace) {
     EXPECT_EQ(written, std::string("in") + row.suffix + ".png\n");
     const cv::Mat expected =
         row.expected(moved(picture, kDisparity / 2), moved(picture, -kDisparity / 2));
-    EXPECT_EQ(largest_difference(read(std::string("in") + row.suffix + ".png"), expected), 0.0);
+    // Means of two pixels may be rounded either way.
+    EXPECT_LE(largest_difference(read(std::string("in") + row.suffix + ".png"), expected),
+              halves ? 1.0 : 0.0);
   }
 }
 
