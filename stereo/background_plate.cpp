@@ -33,6 +33,11 @@ constexpr int kStride = 2;           // of those pixels
 constexpr std::size_t kLeastAgreeing = 48;
 constexpr int kMostTries = 4;  // other frames per tile
 constexpr int kMostSteps = 8;
+constexpr double kGainUnit = 64.0;  // of brightness
+constexpr double kMiddleGrey = 128.0;
+constexpr double kNoise = 4.0;  // of brightness: residuals up to here weigh alike
+constexpr double kShiftDamping = 0.05;
+constexpr double kGainDamping = 0.005;
 constexpr double kStill = 0.01;         // pixels
 constexpr double kMostShift = 6.0;      // pixels beside the camera's motion
 constexpr double kLateness = 0.02;      // of its pixels that a frame loses per frame of distance
@@ -249,46 +254,58 @@ class TileSearch {
   // Lays the surroundings upon the other frame: a shift beside the camera's motion, gain and
   // offset, by Gauss-Newton with this frame's slopes.
   [[nodiscard]] std::optional<Match> align(const Neighbour& neighbour) const {
-    const Guide& there = *neighbour.guide;
-    cv::Vec4d state = cv::Vec4d::all(0.0);  // shift, 64 (gain - 1), offset
+    cv::Vec4d state = cv::Vec4d::all(0.0);  // shift, gain in kGainUnit, offset
     std::vector<float> residuals;
-    for (int step = 0; step <= kMostSteps; ++step) {
+    bool settled = false;
+    for (int step = 0;; ++step) {
       cv::Matx44d normal = cv::Matx44d::zeros();
       cv::Vec4d right = cv::Vec4d::all(0.0);
-      residuals.clear();
-      for (const Surrounding& pixel : surroundings_) {
-        cv::Point2d place = moved(neighbour.motion, pixel.x, pixel.y);
-        place += cv::Point2d(state[0], state[1]);
-        if (!there.holds(place) || there.nearest_at(place.x, place.y) > deepest_) continue;
-        const double seen = there.luma_at(place) - 128.0;
-        const double residual = seen * (1.0 + state[2] / 64.0) + state[3] + 128.0 - pixel.luma;
-        residuals.push_back(static_cast<float>(std::abs(residual)));
-        const double weight = 1.0 / std::max(4.0, std::abs(residual));
-        const cv::Vec4d row(pixel.slope_x, pixel.slope_y, seen / 64.0, 1.0);
-        normal += weight * (row * row.t());
-        right += weight * residual * row;
-      }
+      sum_up(neighbour, state, {normal, right, residuals});
       if (residuals.size() < kLeastAgreeing) return std::nullopt;
-      if (step == kMostSteps) break;
+      if (settled || step == kMostSteps) break;
       // Without texture nothing moves, and light changes by an offset rather than by a gain.
       const auto count = static_cast<double>(residuals.size());
-      normal(0, 0) += 0.05 * count;
-      normal(1, 1) += 0.05 * count;
-      normal(2, 2) += 0.005 * count;
-      right[2] += 0.005 * count * state[2];
-      normal(3, 3) += 1e-6 * count;
+      normal(0, 0) += kShiftDamping * count;
+      normal(1, 1) += kShiftDamping * count;
+      normal(2, 2) += kGainDamping * count;
+      right[2] += kGainDamping * count * state[2];
       const cv::Vec4d change = normal.solve(right, cv::DECOMP_CHOLESKY);
       state -= change;
-      if (std::hypot(state[0], state[1]) > kMostShift) return std::nullopt;
-      if (std::hypot(change[0], change[1]) < kStill) step = kMostSteps - 1;
+      if (!(std::hypot(state[0], state[1]) <= kMostShift)) return std::nullopt;
+      settled = std::hypot(change[0], change[1]) < kStill;
     }
     Match match{neighbour.motion};
     match.motion(0, 2) += state[0];
     match.motion(1, 2) += state[1];
-    match.gain = static_cast<float>(1.0 + state[2] / 64.0);
-    match.offset = static_cast<float>(state[3] + 128.0 - 128.0 * match.gain);
+    match.gain = static_cast<float>(1.0 + state[2] / kGainUnit);
+    match.offset = static_cast<float>(state[3] + kMiddleGrey - kMiddleGrey * match.gain);
     match.spread = quantile_in_place(residuals, 0.5);
     return match;
+  }
+
+  // What a step of align() is made from.
+  struct Sums {
+    cv::Matx44d& normal;
+    cv::Vec4d& right;
+    std::vector<float>& residuals;  // sizes
+  };
+
+  void sum_up(const Neighbour& neighbour, const cv::Vec4d& state, const Sums& sums) const {
+    const Guide& there = *neighbour.guide;
+    sums.residuals.clear();
+    for (const Surrounding& pixel : surroundings_) {
+      cv::Point2d place = moved(neighbour.motion, pixel.x, pixel.y);
+      place += cv::Point2d(state[0], state[1]);
+      if (!there.holds(place) || there.nearest_at(place.x, place.y) > deepest_) continue;
+      const double seen = there.luma_at(place) - kMiddleGrey;
+      const double residual =
+          seen * (1.0 + state[2] / kGainUnit) + state[3] + kMiddleGrey - pixel.luma;
+      sums.residuals.push_back(static_cast<float>(std::abs(residual)));
+      const double weight = 1.0 / std::max(kNoise, std::abs(residual));
+      const cv::Vec4d row(pixel.slope_x, pixel.slope_y, seen / kGainUnit, 1.0);
+      sums.normal += weight * (row * row.t());
+      sums.right += weight * residual * row;
+    }
   }
 
   // 1 where the surroundings agree far better than they vary, 0 where they do not.

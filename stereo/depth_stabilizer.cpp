@@ -52,9 +52,9 @@ constexpr double kConvergenceRate = 30.0;
 std::vector<int> sample_positions(int count, int most) {
   const int samples = std::min(count, most);
   std::vector<int> positions(static_cast<std::size_t>(samples));
-  for (int i = 0; i < samples; ++i) {
+  for (std::int64_t i = 0; i < samples; ++i) {
     positions[static_cast<std::size_t>(i)] =
-        static_cast<int>((static_cast<std::int64_t>(2 * i + 1) * count) / (2 * samples));
+        static_cast<int>((2 * i + 1) * count / (std::int64_t{2} * samples));
   }
   return positions;
 }
@@ -400,27 +400,33 @@ DepthRange DepthStabilizer::shot_range(const Span& window, bool first, double se
           approach(last_.range.max, target.max, widen, narrow)};
 }
 
-// What the robust percentiles of the frames span, those without depth left out. Each counts as the
-// middle one of itself and its neighbours, so that the first and the last one do not count.
-DepthRange DepthStabilizer::spanned(const Span& window) const {
-  const auto depth_at = [&](std::size_t place) -> const DepthRange& {
-    return frames_[place].statistics.percentiles;
-  };
-  std::vector<std::size_t> places;
+// The frames of a window whose depth can be believed, or those that have any, and the one before
+// them in the shot.
+std::vector<DepthRange> DepthStabilizer::percentiles_in(const Span& window) const {
   const bool goes_on = window.first > 0 && !frames_[window.first].first_of_shot;
+  std::vector<DepthRange> credible;
+  std::vector<DepthRange> any;
   for (std::size_t place = window.first - (goes_on ? 1 : 0); place < window.last; ++place) {
-    if (depth_at(place).max > depth_at(place).min) places.push_back(place);
+    const FrameStatistics& frame = frames_[place].statistics;
+    if (has_credible_depth(frame)) credible.push_back(frame.percentiles);
+    if (frame.percentiles.max > frame.percentiles.min) any.push_back(frame.percentiles);
   }
-  if (places.empty()) return depth_at(window.first);
+  return credible.empty() ? any : credible;
+}
+
+// What the robust percentiles of the frames span. Each counts as the middle one of itself and its
+// neighbours, so that the first and the last one do not count.
+DepthRange DepthStabilizer::spanned(const Span& window) const {
+  const std::vector<DepthRange> ranges = percentiles_in(window);
+  if (ranges.empty()) return frames_[window.first].statistics.percentiles;
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   DepthRange range{kInfinity, -kInfinity};
-  const bool few = places.size() < 3;
-  for (std::size_t i = few ? 0 : 1; i + (few ? 0 : 1) < places.size(); ++i) {
-    const DepthRange& before = depth_at(places[few ? i : i - 1]);
-    const DepthRange& here = depth_at(places[i]);
-    const DepthRange& after = depth_at(places[few ? i : i + 1]);
-    range.min = std::min(range.min, middle_of(before.min, here.min, after.min));
-    range.max = std::max(range.max, middle_of(before.max, here.max, after.max));
+  const std::size_t beside = ranges.size() < 3 ? 0 : 1;
+  for (std::size_t i = beside; i + beside < ranges.size(); ++i) {
+    const DepthRange& before = ranges[i - beside];
+    const DepthRange& after = ranges[i + beside];
+    range.min = std::min(range.min, middle_of(before.min, ranges[i].min, after.min));
+    range.max = std::max(range.max, middle_of(before.max, ranges[i].max, after.max));
   }
   return range;
 }

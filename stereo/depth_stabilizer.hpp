@@ -98,7 +98,8 @@ struct FrameDecision {
 // kShot: a shot begins with the range that spans the robust percentiles of its first frames within
 // the look-ahead. Then it widens ahead of what comes nearer or goes farther, by at most half of its
 // width per second, and narrows by at most a twentieth, so that the strength neither pops nor
-// pumps. A percentile counts as the middle one of three frames; single odd frames do not.
+// pumps. A percentile counts as the middle one of three frames; single odd frames do not, nor do
+// nearly black ones, whose depth is a guess.
 //
 // kAuto: iw3's rule, (q10 + q90) / 2 + (convergence - 0.5) * 3 * (q90 - q10) with the quantiles of
 // the subject, cut to 0..1; mean over the look-ahead, then a moving average that keeps 0.9 of the
@@ -136,6 +137,7 @@ class DepthStabilizer {
   [[nodiscard]] Span window_at(std::size_t place) const;
   [[nodiscard]] FrameDecision decide(std::size_t place);
   [[nodiscard]] DepthRange shot_range(const Span& window, bool first, double seconds) const;
+  [[nodiscard]] std::vector<DepthRange> percentiles_in(const Span& window) const;
   [[nodiscard]] DepthRange spanned(const Span& window) const;
   [[nodiscard]] float converge(const Span& window, const DepthRange& range, double seconds) const;
   [[nodiscard]] float subject_convergence(const Span& window, const DepthRange& range) const;

@@ -24,7 +24,10 @@ constexpr int kCellsAcross = 80;     // one point of each cell is looked at
 constexpr float kLeastSlope = 2.0F;  // brightness per pixel that makes a point
 constexpr std::size_t kLeastPoints = 24;
 constexpr int kMostSteps = 20;
-constexpr double kStill = 0.003;        // pixels at the corners: the step is over
+constexpr double kStill = 0.003;    // pixels at the corners: the step is over
+constexpr double kGainUnit = 64.0;  // brightness: makes the gain's slope as large as others
+constexpr double kDamping = 1e-5;
+constexpr double kTiny = 1e-6;
 constexpr double kFixed = 1e15;         // what an unknown has to weigh to stay 0
 constexpr double kLeastSpread = 1.5;    // of residuals, brightness
 constexpr double kTukey = 4.685;        // 95 % efficiency (Holland and Welsch, 1977)
@@ -159,9 +162,33 @@ class Aligner {
 
   // One Gauss-Newton step; how far it moves the corners, pixels.
   double improve(Freedom freedom, Estimate& estimate) {
-    const double bound = kTukey * spread();
     Normal normal = Normal::zeros();
     Unknowns right = Unknowns::all(0.0);
+    sum_up(normal, right);
+    for (int r = 0; r < kUnknowns; ++r) {
+      normal(r, r) += kDamping * normal(r, r) + kTiny;
+      for (int c = 0; c < r; ++c) normal(r, c) = normal(c, r);
+    }
+    if (freedom == Freedom::kShift) {
+      for (const int linear : {0, 1, 3, 4}) normal(linear, linear) += kFixed;
+    }
+    const Unknowns step = normal.solve(right, cv::DECOMP_CHOLESKY);
+    estimate.gain += step[6] / kGainUnit;
+    estimate.offset += step[7];
+    // Frame a moved by the step, x + s0 u + s1 v + s2; undone before the motion.
+    const Affine moved_a(1.0 + step[0] * unit_, step[1] * unit_,
+                         step[2] - unit_ * (step[0] * middle_.x + step[1] * middle_.y),
+                         step[3] * unit_, 1.0 + step[4] * unit_,
+                         step[5] - unit_ * (step[3] * middle_.x + step[4] * middle_.y));
+    estimate.motion = compose(estimate.motion, inverse(moved_a));
+    double reach = 0.0;
+    for (int i = 0; i < 6; ++i) reach += std::abs(step[i]);
+    return reach;
+  }
+
+  // The upper half of the weighted normal equations.
+  void sum_up(Normal& normal, Unknowns& right) const {
+    const double bound = kTukey * spread();
     for (std::size_t i = 0; i < points_.size(); ++i) {
       const double ratio = residuals_[i] / bound;
       if (!(std::abs(ratio) < 1.0)) continue;
@@ -170,32 +197,17 @@ class Aligner {
       const double weight = point.weight * tukey * tukey;
       const double gx = point.slope_x;
       const double gy = point.slope_y;
-      const std::array<double, kUnknowns> row = {
-          gx * point.u, gx * point.v, gx, gy * point.u, gy * point.v, gy, -seen_[i] / 64.0, -1.0};
+      const std::array<double, kUnknowns> row = {gx * point.u,          gx * point.v, gx,
+                                                 gy * point.u,          gy * point.v, gy,
+                                                 -seen_[i] / kGainUnit, -1.0};
       for (int r = 0; r < kUnknowns; ++r) {
-        const auto a = row[static_cast<std::size_t>(r)] * weight;
-        for (int c = r; c < kUnknowns; ++c) normal(r, c) += a * row[static_cast<std::size_t>(c)];
-        right[r] += a * residuals_[i];
+        const double weighted = row[static_cast<std::size_t>(r)] * weight;
+        for (int c = r; c < kUnknowns; ++c) {
+          normal(r, c) += weighted * row[static_cast<std::size_t>(c)];
+        }
+        right[r] += weighted * residuals_[i];
       }
     }
-    for (int r = 0; r < kUnknowns; ++r) {
-      normal(r, r) += 1e-3 * normal(r, r) / 100.0 + 1e-6;
-      for (int c = 0; c < r; ++c) normal(r, c) = normal(c, r);
-    }
-    if (freedom == Freedom::kShift) {
-      for (const int linear : {0, 1, 3, 4}) normal(linear, linear) += kFixed;
-    }
-    const Unknowns step = normal.solve(right, cv::DECOMP_CHOLESKY);
-    estimate.gain += step[6] / 64.0;
-    estimate.offset += step[7];
-    // Frame a moved by the step: x + s0 u + s1 v + s2; undone before the motion.
-    const Affine moved_a(1.0 + step[0] * unit_, step[1] * unit_,
-                         step[2] - unit_ * (step[0] * middle_.x + step[1] * middle_.y),
-                         step[3] * unit_, 1.0 + step[4] * unit_,
-                         step[5] - unit_ * (step[3] * middle_.x + step[4] * middle_.y));
-    estimate.motion = compose(estimate.motion, inverse(moved_a));
-    return std::abs(step[0]) + std::abs(step[1]) + std::abs(step[2]) + std::abs(step[3]) +
-           std::abs(step[4]) + std::abs(step[5]);
   }
 
   const cv::Mat& luma_b_;

@@ -364,6 +364,23 @@ TEST(DepthStabilizer, FramesWithoutDepthChangeNothing) {
   }
 }
 
+TEST(DepthStabilizer, DepthOfBlackFramesIsAGuess) {
+  auto frames = still(60);
+  for (std::size_t i = 0; i < 12; ++i) {
+    frames[i].percentiles = {-40.0F, 90.0F};
+    frames[i].luma.fill(0.0F);
+    for (std::size_t first = 0; first < 64; first += 16) frames[i].luma[first] = 1.0F;
+  }
+  StabilizerOptions options;
+  options.cuts = false;
+  for (const FrameDecision& decision : decide(frames, options)) {
+    EXPECT_FLOAT_EQ(decision.range.min, 1.0F) << decision.frame;
+    EXPECT_FLOAT_EQ(decision.range.max, 9.0F) << decision.frame;
+  }
+  for (FrameStatistics& frame : frames) frame.luma = frames[0].luma;  // a whole shot at night
+  EXPECT_FLOAT_EQ(decide(frames, options)[0].range.max, 90.0F);
+}
+
 TEST(DepthStabilizer, ConstantConvergenceIsThat) {
   StabilizerOptions options;
   options.convergence = 0.3F;
