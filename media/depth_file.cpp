@@ -159,6 +159,7 @@ cv::Mat grey_only(const codec::Source& source, cv::Mat pixels) {
 
 cv::Mat decode_stored(const codec::Source& source) {
   using codec::FileType;
+  if (codec::is_npz(source.bytes)) return codec::decode_npz(source);
   switch (codec::file_type(source.bytes)) {
     case FileType::kExr:
       return codec::decode_exr_depth(source);

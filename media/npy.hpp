@@ -12,4 +12,10 @@ namespace vergence::media::codec {
 // The bytes of a version 1.0 file, "<f4", C order.
 [[nodiscard]] std::vector<std::uint8_t> encode_npy(const cv::Mat& values);
 
+// The first array of an .npz archive (NumPy's savez and savez_compressed), the same.
+[[nodiscard]] cv::Mat decode_npz(const Source& source);
+
+// Whether the content begins as a ZIP archive does.
+[[nodiscard]] bool is_npz(Bytes bytes);
+
 }  // namespace vergence::media::codec

@@ -408,7 +408,7 @@ std::optional<SphereWindow> noted_window(const media::DepthFileInfo& info, cv::S
 
 bool is_depth_file(const std::filesystem::path& path) {
   const auto extension = path.extension();
-  return extension == ".npy" || extension == ".pfm" || extension == ".dpt" ||
+  return extension == ".npy" || extension == ".npz" || extension == ".pfm" || extension == ".dpt" ||
          std::filesystem::exists(media::sidecar_path(path));
 }
 

@@ -61,8 +61,8 @@ struct DepthResult {
   media::DataTree::Table report;  // alignment, scale; for the sidecar
 };
 
-// Whether a file holds distances rather than a picture: .npy, .pfm and .dpt do, and whatever has a
-// sidecar.
+// Whether a file holds distances rather than a picture: .npy, .npz, .pfm and .dpt do, and whatever
+// has a sidecar.
 [[nodiscard]] bool is_depth_file(const std::filesystem::path& path);
 
 // Warns where two maps of one picture differ in shape by more than rounding: the first is stretched

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <sstream>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -124,6 +125,24 @@ std::vector<std::pair<fs::path, fs::path>> exported_pictures(const fs::path& fil
 
 cv::Mat read_exported_nearness(const fs::path& map) {
   return values_of(media::read_depth(map, {.kind = DepthKind::kDisparity, .scale = 1.0 / kFull}));
+}
+
+std::map<std::string, stereo::DepthRange> read_depth_ranges(const fs::path& export_file) {
+  std::map<std::string, stereo::DepthRange> ranges;
+  const auto file = export_file.parent_path() / kDepthRangesName;
+  if (!is_file(file)) return ranges;
+  std::istringstream lines(read_file(file));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    std::string name;
+    stereo::DepthRange range;
+    char comma = 0;
+    if (std::getline(fields, name, ',') && fields >> range.min >> comma >> range.max &&
+        range.max >= range.min) {
+      ranges[name] = range;
+    }
+  }
+  return ranges;
 }
 
 fs::path find_map(const fs::path& folder_or_file, const std::string& name) {

@@ -6,6 +6,7 @@
 #include "pipeline/stereo_frame.hpp"
 
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -43,6 +44,14 @@ exported_pictures(const std::filesystem::path& file);
 
 // A map as nearness 0..1, CV_32FC1. Throws Error for anything but grey PNG.
 [[nodiscard]] cv::Mat read_exported_nearness(const std::filesystem::path& map);
+
+// What 0 and 65535 of each map of a video were, which iw3's files do not tell: beside
+// iw3_export.yml, lines of a map's name without extension, its minimum and its maximum. Empty where
+// there is no such file; what cannot be understood in it is left out.
+[[nodiscard]] std::map<std::string, stereo::DepthRange> read_depth_ranges(
+    const std::filesystem::path& export_file);
+
+inline constexpr const char* kDepthRangesName = "depth_ranges.csv";
 
 // The map of a picture or video frame called `name` (without extension) below `folder_or_file`: an
 // iw3_export.yml, a folder with one, or a folder of maps. Empty where there is none.

@@ -10,6 +10,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <map>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -70,7 +73,8 @@ class DepthVideo {
 struct MapFolder {
   fs::path place;  // the folder, or its iw3_export.yml
   OwnDepth own;
-  bool nearness = false;  // of an export: in its range already
+  bool nearness = false;                             // of an export
+  std::map<std::string, stereo::DepthRange> ranges;  // what its maps were, where that is known
 
   [[nodiscard]] AnyDepth map_of(const media::VideoFrame& frame) const {
     auto path = find_map(place, fmt::format("{:08}", frame.pts));
@@ -82,8 +86,18 @@ struct MapFolder {
               fmt::format("put {:08}.png (16 bit) there: frames are named by time stamp or number",
                           frame.index));
     }
-    if (nearness) return Disparity(read_exported_nearness(path));
+    if (nearness) return Disparity(restored(path));
     return media::read_depth(path, {.kind = own.kind, .scale = own.scale});
+  }
+
+ private:
+  [[nodiscard]] cv::Mat restored(const fs::path& path) const {
+    cv::Mat map = read_exported_nearness(path);
+    const auto range = ranges.find(path.stem().string());
+    if (range == ranges.end()) return map;
+    const double span = static_cast<double>(range->second.max) - range->second.min;
+    map.convertTo(map, -1, span, range->second.min);
+    return map;
   }
 };
 
@@ -129,14 +143,20 @@ class VideoDepthExporter {
                               .mapper = mapper});
   }
 
-  void add(const media::VideoFrame& frame, const cv::Mat& raw) const {
+  void add(const media::VideoFrame& frame, const cv::Mat& raw) {
     double min = 0.0;
     double max = 0.0;
     cv::minMaxLoc(raw, &min, &max);
     const cv::Mat nearness =
         stereo::nearness_in_range(raw, {static_cast<float>(min), static_cast<float>(max)});
-    media::write_picture(folder_ / "depth" / fmt::format("{:08}.png", frame.pts),
-                         exported_steps(nearness));
+    const auto name = fmt::format("{:08}", frame.pts);
+    media::write_picture(folder_ / "depth" / (name + ".png"), exported_steps(nearness));
+    std::ofstream ranges(folder_ / kDepthRangesName, std::ios::app);
+    ranges << fmt::format("{},{:.9g},{:.9g}\n", name, min, max);
+    if (!ranges.flush()) {
+      throw Error(fmt::format("cannot write '{}'", (folder_ / kDepthRangesName).string()))
+          .hint("look whether the disk is full");
+    }
   }
 
  private:
@@ -194,7 +214,9 @@ DepthSource own_video_depth(const OwnDepth& own, StereoFrameOptions& frame, bool
     }
     const bool nearness = !file.empty() && !own.kind;
     if (nearness) apply_export(file, keep_mapper, frame);
-    const MapFolder folder{file.empty() ? own.path : file, own, nearness};
+    const MapFolder folder{
+        file.empty() ? own.path : file, own, nearness,
+        nearness ? read_depth_ranges(file) : std::map<std::string, stereo::DepthRange>()};
     frame.depth_kind = nearness ? DepthKind::kDisparity : own.kind.value_or(DepthKind::kDistance);
     source.pair_disparity = frame.depth_kind == DepthKind::kPixelDisparity;
     source.maps = [folder](std::span<const media::VideoFrame> frames) {
