@@ -2,7 +2,6 @@
 // vergence sbs INPUT... [-o OUT]
 #include "cli/work.hpp"
 #include "core/error.hpp"
-#include "media/picture.hpp"
 #include "pipeline/options.hpp"
 #include "pipeline/outputs.hpp"
 #include "pipeline/sbs_files.hpp"
@@ -90,8 +89,7 @@ class SbsCommand {
                   "'--find-param' changes nothing of a pair's own parallax (disparity_px)")
           .hint("give depth of another kind");
     }
-    media::write_picture(item.output, pipeline::sweep_scene(scene, parameters_));
-    return {item.output};
+    return pipeline::write_sweep(item.output, pipeline::sweep_scene(scene, parameters_));
   }
 
   std::vector<fs::path> make(const SbsItem& item) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Depth maps in and out: EXR, PFM, NPY, 16-bit PNG, TIFF and DPT files.
+// Depth maps in and out: EXR, PFM, NPY, 16-bit PNG, TIFF and DPT files; NPZ in.
 #pragma once
 
 #include "core/depth.hpp"
@@ -22,8 +22,9 @@ struct DepthReadOptions {
 
 // Reads a depth map; the format is told by content (DPT and headerless cases by extension).
 // - EXR: the channel Z, depth, R, Y or V (also behind a layer name), else the only or first one.
-// - PFM ("Pf"), one channel; NPY (or the first array of an NPZ): 2-D, or 3-D with one channel, f2 f4
-//   f8, signed and unsigned integers, either byte order, C or Fortran order; DPT (magic 202021.25); TIFF of one channel.
+// - PFM ("Pf"), one channel; NPY (or the first array of an NPZ): 2-D, or 3-D with one channel,
+//   f2 f4 f8, signed and unsigned integers, either byte order, C or Fortran order; DPT (magic
+//   202021.25); TIFF of one channel.
 // - 16-bit PNG, grey: for distances and planar depths 0 and 65535 mean "no value"; for other kinds
 //   0 does so only if a sidecar of ours stands beside the file (networks elsewhere stretch their
 //   disparity over the full range). 8-bit grey is taken for disparities only.

@@ -273,6 +273,11 @@ cv::Mat sweep_scene(const StereoScene& scene, std::span<const std::string> param
   return in_rows(cells, static_cast<int>(values.front().size()), "");
 }
 
+std::vector<fs::path> write_sweep(const fs::path& path, const cv::Mat& sheet) {
+  media::write_picture(path, sheet);
+  return {path};
+}
+
 media::Picture middle_frame(const fs::path& video, const media::VideoReadOptions& options) {
   media::VideoReader reader(video, options);
   const auto& info = reader.info();

@@ -37,6 +37,10 @@ std::vector<std::filesystem::path> write_preview(const std::filesystem::path& pa
 [[nodiscard]] cv::Mat sweep_scene(const StereoScene& scene,
                                   std::span<const std::string> parameters);
 
+// Writes it. Returns the path.
+std::vector<std::filesystem::path> write_sweep(const std::filesystem::path& path,
+                                               const cv::Mat& sheet);
+
 // The middle frame of a video. Throws Error naming the file.
 [[nodiscard]] media::Picture middle_frame(const std::filesystem::path& video,
                                           const media::VideoReadOptions& options);
