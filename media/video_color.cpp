@@ -20,6 +20,15 @@ extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
+// Loops over pixels exist twice, and the processor's abilities decide at the program's start. Both
+// give the same numbers.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define VERGENCE_WIDE_LOOPS __attribute__((target_clones("avx2", "default")))
+#else
+#define VERGENCE_WIDE_LOOPS
+#endif
+
 namespace vergence::media {
 namespace {
 
@@ -378,7 +387,7 @@ class ChromaRows {
     }
   }
 
-  void widen_twofold() {
+  VERGENCE_WIDE_LOOPS void widen_twofold() {
     const auto site = static_cast<float>(site_.across);
     const float left = 0.5F * site;          // of the sample before, for even pixels
     const float right = 0.5F - 0.5F * site;  // of the sample behind, for odd pixels
@@ -430,8 +439,9 @@ struct ChannelRows {
 };
 
 template <typename T>
-void matrix_row(const T* __restrict luma, const float* __restrict u, const float* __restrict v,
-                const ToRgb& to, int width, ChannelRows<T>& rows) {
+VERGENCE_WIDE_LOOPS void matrix_row(const T* __restrict luma, const float* __restrict u,
+                                    const float* __restrict v, const ToRgb& to, int width,
+                                    ChannelRows<T>& rows) {
   const float offset = to.luma_offset;
   const float gain = to.luma;
   const auto [ru, gu, bu, rv, gv, bv] = to.chroma;
@@ -567,6 +577,12 @@ FromRgb from_rgb(int depth, const ColorTags& color, double peak) {
   return result;
 }
 
+template <typename S, typename T>
+VERGENCE_WIDE_LOOPS void scale_row(const S* __restrict values, float gain, float peak, int width,
+                                   T* __restrict out) {
+  for (int x = 0; x < width; ++x) out[x] = rounded<T>(static_cast<float>(values[x]) * gain, peak);
+}
+
 // Writes the rows of one frame from a picture with samples of type S; T are the frame's samples.
 template <typename S, typename T>
 class FrameRows {
@@ -626,17 +642,14 @@ class FrameRows {
   }
 
   void write_rgb(const std::array<const S*, 3>& channels, int y) {
-    const float gain = peak_ / kPeak<S>;
     for (int channel = 0; channel < 3; ++channel) {
-      const S* __restrict in = channels[static_cast<std::size_t>(channel)];
-      T* __restrict out = writable_row<T>(frame_, format_.comp[channel].plane, y);
-      for (int x = 0; x < width_; ++x) {
-        out[x] = rounded<T>(static_cast<float>(in[x]) * gain, peak_);
-      }
+      scale_row(channels[static_cast<std::size_t>(channel)], peak_ / kPeak<S>, peak_, width_,
+                writable_row<T>(frame_, format_.comp[channel].plane, y));
     }
   }
 
-  void weigh(const std::array<const S*, 3>& channels, int part, float offset, T* __restrict out) {
+  VERGENCE_WIDE_LOOPS void weigh(const std::array<const S*, 3>& channels, int part, float offset,
+                                 T* __restrict out) {
     const float* weights = from_.matrix.data() + std::ptrdiff_t{3} * part;
     const float a = weights[0];
     const float b = weights[1];
@@ -651,7 +664,7 @@ class FrameRows {
     }
   }
 
-  void add_chroma(int y, float share) {
+  VERGENCE_WIDE_LOOPS void add_chroma(int y, float share) {
     const auto channels = load(std::clamp(y, 0, frame_.height - 1));
     const S* __restrict red = channels[0];
     const S* __restrict green = channels[1];
@@ -679,7 +692,7 @@ class FrameRows {
     narrow(sum_v_, writable_row<T>(frame_, 2, index));
   }
 
-  void narrow(std::vector<float>& sums, T* __restrict out) {
+  VERGENCE_WIDE_LOOPS void narrow(std::vector<float>& sums, T* __restrict out) {
     float* row = sums.data() + kMargin;
     std::fill_n(row - kMargin, kMargin, row[0]);
     std::fill_n(row + width_, kMargin, row[width_ - 1]);
