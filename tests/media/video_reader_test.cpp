@@ -610,6 +610,11 @@ TEST(VideoReader, AppliesFilters) {
   EXPECT_EQ(read_video(folder / "a.mp4", options).size(), 10U);
   EXPECT_EQ(VideoReader(folder / "a.mp4", options).info().frame_rate, (Rational{50, 1}));
 
+  // Frames that a filter moves before the file's beginning are frames nevertheless.
+  ffmpeg(folder.path(), "-i a.mp4 -c copy -output_ts_offset 3 a.ts");
+  options.filter = "setpts=PTS-STARTPTS";
+  EXPECT_EQ(read_video(folder / "a.ts", options).size(), 5U);
+
   options.filter = "yadiff";
   const auto unknown = test::error_of([&] { VideoReader(folder / "a.mp4", options); });
   EXPECT_NE(unknown.find("'yadiff'"), std::string::npos) << unknown;
@@ -849,6 +854,26 @@ INSTANTIATE_TEST_SUITE_P(All, VideoPipe, Values("a.y4m", "a.mkv"), [](const auto
   return std::string(test_case.param).substr(2);
 });
 
+TEST(VideoReader, CanSeekInAFileAtStdin) {
+  const TemporaryFolder folder;
+  ffmpeg(folder.path(), moving_source(96, 64, 20) + " -c:v libx264 a.mp4");
+  const auto truth = read_video(folder / "a.mp4");
+  const int file = ::open((folder / "a.mp4").c_str(), O_RDONLY);
+  ASSERT_GE(file, 0);
+  {
+    const Stdin redirected(file);
+    VideoReader reader("-");
+    EXPECT_TRUE(reader.info().seekable);
+    VideoFrame frame;
+    while (reader.read(frame)) {
+    }
+    reader.seek(truth[3].pts, 3);
+    ASSERT_TRUE(reader.read(frame));
+    EXPECT_EQ(test::largest_difference(frame.picture, truth[3].picture), 0.0);
+  }
+  ::close(file);
+}
+
 TEST(VideoReader, StopsWaitingForAPipeOnCtrlC) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe(ends.data()), 0);
@@ -920,6 +945,20 @@ TEST(VideoReader, SkipsDamagedPacketsWithOneWarning) {
   EXPECT_NE(text.find("damaged packets were skipped"), std::string::npos) << text;
   EXPECT_EQ(text.find("b.mov"), text.rfind("b.mov")) << "more than one warning: " << text;
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
+TEST(VideoReader, ShowsFramesWithDamagedPartsWithOneWarning) {
+  const TemporaryFolder folder;
+  ffmpeg(folder.path(), moving_source(160, 96, 40) + " -c:v libx264 -g 10 -bf 0 -qp 20 a.mp4");
+  ffmpeg(folder.path(), "-i a.mp4 -c copy -bsf:v noise=amount='not(mod(n-3\\,9))*40' b.mp4");
+  const test::LogCapture log;
+  ::testing::internal::CaptureStderr();
+  const auto frames = read_video(folder / "b.mp4");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  EXPECT_GE(frames.size(), 34U);
+  const std::string text = log.text();
+  EXPECT_NE(text.find("damaged"), std::string::npos) << text;
+  EXPECT_EQ(text.find("b.mp4"), text.rfind("b.mp4")) << "more than one warning: " << text;
 }
 
 TEST(VideoReader, EndsEarlyWithAWarningWhereAFileIsCut) {
