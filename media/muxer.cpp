@@ -4,15 +4,14 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "media/containers.hpp"
+#include "media/decoding_times.hpp"
 #include "media/subtitles.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <new>
-#include <queue>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -168,36 +167,6 @@ std::string name_of(const AVStream& stream) {
                      stream.index, avcodec_get_name(stream.codecpar->codec_id));
 }
 
-// The pictures' decoding times, from the order in which they are decoded: the display times in
-// rising order, moved back by as many pictures as the decoder holds back. So they do not depend on
-// how the encoder was restarted at the segments' beginnings.
-class DecodingTimes {
- public:
-  DecodingTimes(int delay, std::int64_t frame_duration) : delay_(delay), step_(frame_duration) {}
-
-  std::int64_t next(std::int64_t pts) {
-    if (!begun_) {
-      for (int i = 1; i <= delay_; ++i) times_.push(pts - i * step_);
-      begun_ = true;
-    }
-    times_.push(pts);
-    const std::int64_t time = times_.top();
-    times_.pop();
-    return time;
-  }
-
- private:
-  int delay_;
-  std::int64_t step_;
-  bool begun_ = false;
-  std::priority_queue<std::int64_t, std::vector<std::int64_t>, std::greater<>> times_;
-};
-
-std::int64_t ticks_per_frame(const VideoFormat& format) {
-  const double rate = format.frame_rate.num > 0 ? format.frame_rate.value() : 25.0;
-  return std::max<std::int64_t>(1, std::llround(1.0 / (rate * format.time_base.value())));
-}
-
 }  // namespace
 
 struct Muxer::State {
@@ -229,7 +198,7 @@ struct Muxer::State {
         is_mp4(container == "mp4" || container == "mov"),
         is_matroska(container == "matroska" || container == "webm"),
         is_y4m(container == "yuv4mpegpipe"),
-        decoding_times(video.reorder_delay(), ticks_per_frame(video_format)) {}
+        decoding_times(video.reorder_delay(), video_format.ticks_per_frame()) {}
 
   AVStream& new_stream();
   void add_video();

@@ -37,8 +37,10 @@ std::string end_mark(std::int64_t num_packets, std::int64_t duration) {
 
 }  // namespace
 
-SegmentFileWriter::SegmentFileWriter(const std::filesystem::path& path, const VideoEncoder& encoder)
-    : file_(path, "nut") {
+SegmentFileWriter::SegmentFileWriter(const std::filesystem::path& path, const VideoEncoder& encoder,
+                                     std::int64_t step)
+    : file_(path, "nut"),
+      decoding_times_(encoder.reorder_delay(), step) {
   AVFormatContext& context = file_.context();
   context.flags |= AVFMT_FLAG_BITEXACT;
   context.avoid_negative_ts = AVFMT_AVOID_NEG_TS_DISABLED;
@@ -69,7 +71,7 @@ void SegmentFileWriter::write(AVPacket& packet) {
     last_duration_ = packet.duration;
   }
   packet.pts -= *origin_;
-  packet.dts -= *origin_;  // not stored
+  packet.dts = decoding_times_.next(packet.pts);  // not stored, but looked at
   packet.stream_index = kVideo;
   file_.write(packet);
 }

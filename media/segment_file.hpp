@@ -3,6 +3,7 @@
 #pragma once
 
 #include "media/container_file.hpp"
+#include "media/decoding_times.hpp"
 #include "media/libav.hpp"
 #include "media/video_encoder.hpp"
 
@@ -22,7 +23,9 @@ namespace vergence::media {
 // file: without it, it is truncated.
 class SegmentFileWriter {
  public:
-  SegmentFileWriter(const std::filesystem::path& path, const VideoEncoder& encoder);
+  // `step`: the usual time between two frames, in the encoder's time base.
+  SegmentFileWriter(const std::filesystem::path& path, const VideoEncoder& encoder,
+                    std::int64_t step);
 
   void write(AVPacket& packet);
   void finish();
@@ -31,6 +34,7 @@ class SegmentFileWriter {
   void begin(std::int64_t first_pts);
 
   ContainerFile file_;
+  DecodingTimes decoding_times_;
   std::int64_t num_packets_ = 0;
   std::int64_t last_pts_ = 0;
   std::int64_t last_duration_ = 0;

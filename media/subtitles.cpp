@@ -220,8 +220,14 @@ std::string StereoScript::place(std::vector<std::string> fields, const Eye& eye)
   const int alignment = said != 0 ? said : style.alignment;
   const bool beside = layout_.stereo == StereoTag::kSideBySide;
   const double canvas_width = beside ? 2 * width_ : width_;
-  const double left = eye.x + margins[0] + eye.shift;
-  const double right = canvas_width - (eye.x + width_ - margins[1] + eye.shift);
+  double left = eye.x + margins[0] + eye.shift;
+  double right = canvas_width - (eye.x + width_ - margins[1] + eye.shift);
+  // Text between both margins moves by their difference; none can be below 1.
+  const double too_small = std::max(1.0 - left, 1.0 - right);
+  if (alignment % 3 == 2 && too_small > 0.0) {
+    left += too_small;
+    right += too_small;
+  }
   fields[4] = margin(left);
   fields[5] = margin(right);
   text = moved_tags(text, eye);

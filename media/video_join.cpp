@@ -42,9 +42,14 @@ LastFrame last_frame_of(const fs::path& segment, Rational time_base) {
   return last;
 }
 
-std::int64_t ticks_per_frame(const VideoFormat& format) {
-  const double rate = format.frame_rate.num > 0 ? format.frame_rate.value() : 25.0;
-  return std::max<std::int64_t>(1, std::llround(1.0 / (rate * format.time_base.value())));
+// MP4 tells how long pictures last in decoding order only: the last one in display order lasts
+// until the end of the stream.
+void take_end_of_source(const OtherStreams& others, const VideoFormat& format, LastFrame& last) {
+  const AVStream& video = *others.source().context->streams[others.source().video_index];
+  if (video.duration <= 0 || libav::rational(video.time_base) != format.time_base) return;
+  const std::int64_t begin = video.start_time == AV_NOPTS_VALUE ? 0 : video.start_time;
+  const std::int64_t duration = begin + video.duration - last.pts;
+  if (duration > 0 && duration <= 4 * format.ticks_per_frame()) last.duration = duration;
 }
 
 // Copies the packets of segments, one after another.
@@ -52,7 +57,7 @@ class SegmentCopier {
  public:
   SegmentCopier(const VideoFormat& format, std::vector<std::uint8_t> header, LastFrame last)
       : time_base_(format.time_base),
-        nominal_(ticks_per_frame(format)),
+        nominal_(format.ticks_per_frame()),
         header_(std::move(header)),
         last_(last) {
     if (last_.duration <= 0) last_.duration = nominal_;
@@ -107,11 +112,11 @@ void join_segments(std::span<const fs::path> segments, const VideoFormat& format
   if (segments.empty()) throw std::invalid_argument("there are no segments to join");
   // Its description of the stream is what the segments hold; it encodes nothing.
   const VideoEncoder encoder(format, encode);
-  SegmentCopier copier(format, encoder.global_header(),
-                       last_frame_of(segments.back(), format.time_base));
-
+  LastFrame last = last_frame_of(segments.back(), format.time_base);
   std::optional<OtherStreams> others;
   if (!options.source.empty()) others.emplace(options.source);
+  if (others && !options.end_s) take_end_of_source(*others, format, last);
+  SegmentCopier copier(format, encoder.global_header(), last);
   Muxer muxer(output, muxer_for(output.string()), encoder, format, options,
               others ? others->source() : MuxSource{});
   muxer.begin(first_pts_of(segments.front(), format.time_base));

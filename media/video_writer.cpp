@@ -6,12 +6,23 @@
 #include "media/segment_file.hpp"
 #include "media/video_encoder.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 namespace vergence::media {
+
+std::int64_t VideoFormat::ticks_per_frame() const {
+  const double rate = frame_rate.num > 0 ? frame_rate.value() : 25.0;
+  return std::max<std::int64_t>(1, std::llround(1.0 / (rate * time_base.value())));
+}
 
 struct SegmentWriter::State {
   State(const std::filesystem::path& path, const VideoFormat& format, const EncodeOptions& options)
       : encoder(format, options),
-        file(path, encoder) {}
+        file(path, encoder, format.ticks_per_frame()) {
+    if (options.codec != kUncompressed) return;
+    throw Error(ErrorCode::kUsage, "uncompressed frames are for .y4m only");
+  }
 
   VideoEncoder encoder;
   SegmentFileWriter file;

@@ -5,6 +5,7 @@
 
 #include "media/video.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -15,17 +16,19 @@ namespace vergence::media {
 
 // How to encode.
 struct EncodeOptions {
-  std::string codec =
-      "libx264";  // FFmpeg's name: libx264, libx265, libsvtav1, prores_ks, ffv1, utvideo, ...
-  std::optional<double> crf;  // nothing = the codec's usual one (codecs.cpp), unless bitrate_kbps
-  int bitrate_kbps = 0;       // 0 = by quality
-  std::string preset;         // empty = the codec's usual one
-  std::string tune;           // several with commas
-  std::string profile;
-  std::string pixel_format;  // FFmpeg's name; empty = the codec's best for the input's bits
+  // FFmpeg's name: libx264, libx265, libsvtav1, prores_ks, ffv1, utvideo, ... (codecs.cpp)
+  std::string codec = "libx264";
+  // Nothing = the codec's usual one, unless bitrate_kbps is given; with both, the bitrate is what
+  // the rate may not exceed.
+  std::optional<double> crf = {};
+  int bitrate_kbps = 0;     // 0 = by quality
+  std::string preset = {};  // empty = the codec's usual one
+  std::string tune = {};    // several with commas
+  std::string profile = {};
+  std::string pixel_format = {};  // FFmpeg's name; empty = the codec's best for the input's bits
   double keyframe_interval_s = 2.0;
   int threads = 0;
-  std::map<std::string, std::string> extra;  // any further option of the codec
+  std::map<std::string, std::string> extra = {};  // any further option of the codec
 };
 
 // What the frames are.
@@ -42,6 +45,9 @@ struct VideoFormat {
   StereoTag stereo = StereoTag::kNone;
   bool squeezed = false;     // each eye has half its width (kSideBySide) or height (kTopBottom)
   bool right_first = false;  // the right eye's picture is on the left, on top or first
+
+  // The usual time between two frames, in the time base, at least 1; 25 a second if not known.
+  [[nodiscard]] std::int64_t ticks_per_frame() const;
 };
 
 // Encodes one segment (or a whole video without other streams). The same frames with the same
