@@ -66,11 +66,9 @@ const std::vector<Command>& table() {
         {"--skip-existing", "", "batch.skip_existing", nullptr,
          "leave out inputs whose output is there"},
         {"--preview", "", "output.preview_sheet", nullptr,
-         "only a sheet that shows the frame (of a video the middle one), its depth, both eyes and "
-         "its comfort"},
+         "only a sheet: picture, depth, both eyes, comfort"},
         {"--find-param", "NAMES", "", &CommandLine::find_param,
-         "only a sheet of different settings: one or two of divergence, convergence, "
-         "foreground_scale, ipd_offset"}},
+         "only a sheet of several values of divergence,convergence ..."}},
        {"device", "threads", "input", "predictor", "stereo", "temporal", "video", "batch", "names",
         "output"}},
       {"views",

@@ -3,6 +3,8 @@
 #include "core/output_file.hpp"
 #include "media/depth_file.hpp"
 #include "media/picture.hpp"
+#include "media/video_reader.hpp"
+#include "media/video_writer.hpp"
 #include "tests/cli/program.hpp"
 
 #include <algorithm>
@@ -508,6 +510,127 @@ TEST_F(Sbs, ReproducesAStereoPair) {
   const auto json = nlohmann::json::parse(judged.output);
   EXPECT_GE(json["psnr_inner"].get<double>(), 26.2);
   EXPECT_GE(json["psnr_disoccluded"].get<double>(), 16.5);
+}
+
+// ---- videos
+
+class SbsVideo : public Sbs {
+ protected:
+  // Frames of the numbered pattern, each darker than the one before.
+  void write_clip(const std::string& name, int num_frames) const {
+    media::VideoFormat format;
+    format.size = {64, 48};
+    format.time_base = {1, 25};
+    format.frame_rate = {25, 1};
+    media::EncodeOptions options;
+    options.codec = "ffv1";
+    options.pixel_format = "gbrp";
+    media::SegmentWriter writer(folder_ / name, format, options);
+    for (int i = 0; i < num_frames; ++i) {
+      media::VideoFrame frame;
+      frame.picture = numbered(64, 48) - cv::Scalar::all(10 * i);
+      frame.pts = i;
+      frame.index = i;
+      writer.write(frame);
+    }
+    writer.finish();
+  }
+
+  // A folder with a map for each frame.
+  void write_maps(const std::string& name, int num_frames) const {
+    fs::create_directories(folder_ / name);
+    for (int i = 0; i < num_frames; ++i) {
+      write_disparity(name + "/0000000" + std::to_string(i) + ".npy", {64, 48});
+    }
+  }
+
+  [[nodiscard]] std::vector<cv::Mat> frames_of(const std::string& name) const {
+    media::VideoReader reader(folder_ / name);
+    std::vector<cv::Mat> frames;
+    media::VideoFrame frame;
+    while (reader.read(frame)) frames.push_back(frame.picture.clone());
+    return frames;
+  }
+
+  static std::vector<std::string> lossless(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"video.codec=ffv1", "video.pixel_format=gbrp",
+                                       "input.depth=maps", "input.depth_kind=disparity_px"});
+    return arguments;
+  }
+};
+
+TEST_F(SbsVideo, EveryPixelOfEveryFrameIsInItsPlace) {
+  write_clip("in.mkv", 4);
+  write_maps("maps", 4);
+  const auto result = vergence(lossless({"sbs", "in.mkv", "-o", "out.mkv"}));
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(result.output, "out.mkv\n");
+  const auto frames = frames_of("out.mkv");
+  ASSERT_EQ(frames.size(), 4U);
+  for (int i = 0; i < 4; ++i) {
+    const cv::Mat picture = numbered(64, 48) - cv::Scalar::all(10 * i);
+    EXPECT_LE(largest_difference(frames[static_cast<std::size_t>(i)],
+                                 beside(moved(picture, 2), moved(picture, -2))),
+              1.0)
+        << i;
+  }
+}
+
+TEST_F(SbsVideo, FrameSequentialShowsTheEyesInTurn) {
+  write_clip("in.mkv", 3);
+  write_maps("maps", 3);
+  const auto result =
+      vergence(lossless({"sbs", "in.mkv", "-o", "out.mkv", "stereo.layout=frame_sequential"}));
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  const auto frames = frames_of("out.mkv");
+  ASSERT_EQ(frames.size(), 6U);
+  const cv::Mat second = numbered(64, 48) - cv::Scalar::all(10);
+  EXPECT_LE(largest_difference(frames[2], moved(second, 2)), 1.0);
+  EXPECT_LE(largest_difference(frames[3], moved(second, -2)), 1.0);
+}
+
+TEST_F(SbsVideo, FoldersMixPhotosAndVideos) {
+  fs::create_directories(folder_ / "in");
+  write_clip("in/b.mkv", 3);
+  media::write_picture(folder_ / "in" / "a.png", scene(96, 64));
+  const auto result =
+      vergence({"sbs", "in", "-o", "out", "predictor.size_px=64", "video.depth_cache=false"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(result.output, "out/a_LRF_Full_SBS.png\nout/b_LRF_Full_SBS.mp4\n");
+  EXPECT_EQ(frames_of("out/b_LRF_Full_SBS.mp4").size(), 3U);
+}
+
+TEST_F(SbsVideo, ExportedDepthMakesTheSameAgain) {
+  write_clip("in.mkv", 3);
+  const std::vector<std::string> common = {"sbs",
+                                           "in.mkv",
+                                           "video.codec=ffv1",
+                                           "video.pixel_format=gbrp",
+                                           "video.depth_cache=false",
+                                           "stereo.divergence=6"};
+  const auto with = [&](std::vector<std::string> more) {
+    auto arguments = common;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto result = vergence(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+  };
+  with({"-o", "first.mkv", "predictor.size_px=64", "output.depth_export=kept"});
+  with({"-o", "again.mkv", "input.depth=kept"});
+  const auto first = frames_of("first.mkv");
+  const auto again = frames_of("again.mkv");
+  ASSERT_EQ(first.size(), again.size());
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    EXPECT_LE(largest_difference(first[i], again[i]), 3.0);
+  }
+}
+
+TEST_F(SbsVideo, DepthOfOnePictureIsNotDepthOfAVideo) {
+  write_clip("in.mkv", 2);
+  write_disparity("d.npy", {64, 48});
+  const auto result = vergence({"sbs", "in.mkv", "input.depth=d.npy"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.errors, HasSubstr("'d.npy' is depth of one picture"));
+  EXPECT_THAT(names(), ElementsAre("d.npy", "d.npy.toml", "in.mkv"));
 }
 
 // ---- eval --stereo
