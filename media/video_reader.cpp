@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <limits>
 #include <string_view>
@@ -273,6 +274,23 @@ class FrameDecoder {
 
 // --- Filters ----------------------------------------------------------------------------------
 
+// Whether an expression among the filters' options counts frames, remembers values or asks for
+// chance.
+bool counts(std::string_view filters) {
+  constexpr std::array<std::string_view, 5> kWords = {"n", "N", "st", "ld", "random"};
+  const auto in_word = [](char letter) {
+    return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_';
+  };
+  while (!filters.empty()) {
+    const auto end = std::find_if_not(filters.begin(), filters.end(), in_word);
+    const auto length = static_cast<std::size_t>(end - filters.begin());
+    const std::string_view word = filters.substr(0, length);
+    if (std::find(kWords.begin(), kWords.end(), word) != kWords.end()) return true;
+    filters.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return false;
+}
+
 // How many frames before a frame its filtered picture depends on; nothing = any number.
 std::optional<int> memory_of(std::string_view filters) {
   constexpr std::array<std::string_view, 25> kNone = {
@@ -282,10 +300,8 @@ std::optional<int> memory_of(std::string_view filters) {
       "colorspace", "lut3d",  "colorlevels", "v360"};
   constexpr std::array<std::string_view, 4> kFields = {"yadif", "bwdif", "w3fdif", "estdif"};
   constexpr int kFieldMemory = 4;
-  // Expressions can count frames or ask for chance; graphs with links can hold anything.
-  for (const char* word : {"[", ";", "random", "n*", "n/", "n+", "n-", "n)", "n,", "mod(n"}) {
-    if (filters.find(word) != std::string_view::npos) return std::nullopt;
-  }
+  // Graphs with links can hold anything.
+  if (filters.find_first_of("[;") != std::string_view::npos || counts(filters)) return std::nullopt;
   int memory = 0;
   while (!filters.empty()) {
     const std::string_view one = filters.substr(0, filters.find(','));

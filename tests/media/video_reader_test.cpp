@@ -787,6 +787,7 @@ INSTANTIATE_TEST_SUITE_P(
            SeekCase{"YadifFields", kX264, "a.mp4", "crop=80:64,yadif=mode=send_field"},
            SeekCase{"Memory", kX264, "a.mp4", "hqdn3d=8"},
            SeekCase{"Counting", kX264, "a.mp4", "crop=40:40:mod(n\\,20):0"},
+           SeekCase{"CountingPlainly", kX264, "a.mp4", "crop=40:40:n"},
            SeekCase{"FrameRate", kX264, "a.mp4", "fps=20"},
            SeekCase{"MaxFps", kX264, "a.mkv", "", 13.0}),
     [](const auto& test_case) { return test_case.param.name; });
