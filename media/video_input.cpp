@@ -60,10 +60,6 @@ void check_format(std::string_view format, const fs::path& path) {
   if (format == "tty" || format == "ffmetadata") refuse("a text", "give a video file");
 }
 
-int64_t max_pixels() {
-  return kMaxPicturePixels;
-}
-
 }  // namespace
 
 // FFmpeg's view of a file descriptor.
@@ -162,18 +158,7 @@ VideoInput::VideoInput(const fs::path& path) : path_(path) {
   libav::capture_log();
   bytes_ = std::make_unique<Bytes>(path);
   const std::string url = path == "-" ? "pipe:" : path.string();
-  const AVInputFormat* format = nullptr;
-  const int probed = av_probe_input_buffer2(bytes_->context(), &format, url.c_str(), nullptr, 0, 0);
-  if (interrupt_requested()) throw_if_interrupted();
-  check_bytes();
-  // 1 = the name alone speaks for a format.
-  if (probed <= 1) {
-    const bool empty = bytes_->count() == 0;
-    throw Error(fmt::format("'{}' {}", path_.string(),
-                            empty ? "is empty" : "is not a video that FFmpeg knows"));
-  }
-  check_format(format->name, path_);
-
+  const AVInputFormat& format = probe(url);
   AVFormatContext* context = avformat_alloc_context();
   if (context == nullptr) throw std::bad_alloc();
   context->pb = bytes_->context();
@@ -183,25 +168,45 @@ VideoInput::VideoInput(const fs::path& path) : path_(path) {
   context->protocol_whitelist = av_strdup("none");
   libav::make_interruptible(*context);
   const libav::Complaints complaints;
-  const int opened = avformat_open_input(&context, url.c_str(), format, nullptr);
-  context_.reset(context);  // null where it failed
-  const auto damaged = [&](int code) {
+  const auto must = [&](int code) {
     check_bytes();
     const std::string said = complaints.text();
     libav::check(code, fmt::format("cannot read '{}' as a video ({}{}{})", path_.string(),
-                                   format->long_name, said.empty() ? "" : ": ", said));
+                                   format.long_name, said.empty() ? "" : ": ", said));
   };
-  damaged(opened);
+  const int opened = avformat_open_input(&context, url.c_str(), &format, nullptr);
+  context_.reset(context);  // null where it failed
+  must(opened);
+  must(find_streams());
+}
+
+const AVInputFormat& VideoInput::probe(const std::string& url) const {
+  const AVInputFormat* format = nullptr;
+  const int score = av_probe_input_buffer2(bytes_->context(), &format, url.c_str(), nullptr, 0, 0);
+  throw_if_interrupted();
+  check_bytes();
+  // 1 = the name alone speaks for a format.
+  if (score <= 1) {
+    const bool empty = bytes_->count() == 0;
+    throw Error(fmt::format("'{}' {}", path_.string(),
+                            empty ? "is empty" : "is not a video that FFmpeg knows"));
+  }
+  check_format(format->name, path_);
+  return *format;
+}
+
+// Returns FFmpeg's code.
+int VideoInput::find_streams() {
   std::vector<libav::Dictionary> options(context_->nb_streams);
   std::vector<AVDictionary*> raw;
   for (auto& option : options) {
-    option.set("max_pixels", std::to_string(max_pixels()));
+    option.set("max_pixels", std::to_string(kMaxPicturePixels));
     raw.push_back(*option.address());
   }
-  // It takes ownership of what it consumes and leaves the rest, in place.
-  const int found = avformat_find_stream_info(context_.get(), raw.empty() ? nullptr : raw.data());
+  // It takes what it knows out of each and leaves the rest, in another place.
+  const int code = avformat_find_stream_info(context_.get(), raw.empty() ? nullptr : raw.data());
   for (std::size_t i = 0; i < options.size(); ++i) *options[i].address() = raw[i];
-  damaged(found);
+  return code;
 }
 
 VideoInput::~VideoInput() = default;
@@ -290,7 +295,7 @@ libav::CodecPtr open_decoder(const AVStream& stream, int threads, bool keyframes
   libav::check(avcodec_parameters_to_context(decoder.get(), &parameters), failure);
   decoder->pkt_timebase = stream.time_base;
   decoder->thread_count = threads;
-  decoder->max_pixels = max_pixels();
+  decoder->max_pixels = kMaxPicturePixels;
   if (keyframes_only) decoder->skip_frame = AVDISCARD_NONKEY;
   libav::check(avcodec_open2(decoder.get(), codec, nullptr), failure);
   return decoder;

@@ -8,10 +8,11 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <vector>
 
 struct AVCodecContext;
-struct AVIOContext;
+struct AVInputFormat;
 struct AVStream;
 
 namespace vergence::media {
@@ -44,6 +45,9 @@ class VideoInput {
 
  private:
   class Bytes;
+
+  [[nodiscard]] const AVInputFormat& probe(const std::string& url) const;
+  [[nodiscard]] int find_streams();
 
   std::filesystem::path path_;
   std::unique_ptr<Bytes> bytes_;
