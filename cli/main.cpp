@@ -148,7 +148,7 @@ int report(const std::exception& error, Console* console) {
   }
   if (const auto* ours = dynamic_cast<const Error*>(&error)) {
     const bool interrupted = ours->code() == ErrorCode::kInterrupted;
-    say(interrupted ? "interrupted" : std::string("error: ") + ours->what());
+    say(interrupted ? std::string(ours->what()) : std::string("error: ") + ours->what());
     return static_cast<int>(ours->code());
   }
   say("error: " + describe(error));

@@ -6,6 +6,7 @@
 #include "media/depth_file.hpp"
 #include "media/picture.hpp"
 #include "media/video_reader.hpp"
+#include "pipeline/depth_video.hpp"
 #include "pipeline/iw3_export.hpp"
 
 #include <algorithm>
@@ -27,46 +28,6 @@ bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
 }
-
-// ---- Depth from a video of grey frames
-
-media::VideoReadOptions grey_frames() {
-  media::VideoReadOptions options;
-  options.grey = true;
-  return options;
-}
-
-class DepthVideo {
- public:
-  DepthVideo(const fs::path& path, double scale)
-      : path_(path),
-        reader_(path, grey_frames()),
-        scale_(scale) {}
-
-  cv::Mat map_of(std::int64_t index) {
-    if (index < next_) {
-      reader_ = media::VideoReader(path_, grey_frames());
-      next_ = 0;
-    }
-    while (next_ <= index) {
-      if (!reader_.read(frame_)) {
-        throw Error(fmt::format("the depth video '{}' ends at frame {}", path_.string(), next_))
-            .hint("give depth of the whole video, or the part that it has with video.end");
-      }
-      ++next_;
-    }
-    cv::Mat map;
-    frame_.picture.convertTo(map, CV_32FC1, scale_);
-    return map;
-  }
-
- private:
-  fs::path path_;
-  media::VideoReader reader_;
-  media::VideoFrame frame_;
-  double scale_;
-  std::int64_t next_ = 0;
-};
 
 // ---- Depth from a folder of maps
 
@@ -119,7 +80,9 @@ DepthSource depth_of_video(const OwnDepth& own, StereoFrameOptions& frame) {
   const auto kind = own.kind.value_or(DepthKind::kDisparity);
   const double scale = own.scale.value_or(kind == DepthKind::kPixelDisparity ? 1.0 : 1.0 / 65535.0);
   frame.depth_kind = kind;
-  auto reader = std::make_shared<DepthVideo>(own.path, scale);
+  // Ranges beside the video tell what its numbers mean, unless the user knows better.
+  auto reader =
+      std::make_shared<DepthVideoReader>(own.path, scale, /*use_ranges=*/!own.kind && !own.scale);
   DepthSource source;
   source.pair_disparity = kind == DepthKind::kPixelDisparity;
   source.maps = [reader, kind, path = own.path](std::span<const media::VideoFrame> frames) {
@@ -163,10 +126,16 @@ class VideoDepthExporter {
   fs::path folder_;
 };
 
-DepthSource exported(DepthSource source, const SbsVideoOptions& options) {
+DepthSource exported(DepthSource source, const fs::path& input, const SbsVideoOptions& options,
+                     Progress& progress) {
   if (options.depth_export.empty()) return source;
   if (source.pair_disparity) {
     throw Error(ErrorCode::kUsage, "'output.depth_export' keeps depth, not a pair's own parallax");
+  }
+  if (media::is_video_file(options.depth_export)) {
+    export_depth_video(input, options.depth_export, options.job, source, progress);
+    StereoFrameOptions unchanged;  // the kind of depth is that of its source
+    return depth_of_video({options.depth_export, std::nullopt, std::nullopt}, unchanged);
   }
   const auto exporter =
       std::make_shared<VideoDepthExporter>(options.depth_export, mapper_of(options.job.frame));
@@ -267,6 +236,12 @@ std::vector<fs::path> make_stereo_video(const SbsItem& item, SbsVideoOptions opt
   DepthSource depth;
   if (options.own) {
     depth = own_video_depth(*options.own, options.job.frame, options.keep_mapper);
+    if (!is_folder(options.own->path)) {
+      // Another file of the same name is another job.
+      for (auto& fact : file_fingerprint(options.own->path, "input.depth")) {
+        options.job.depth_settings.push_back(std::move(fact));
+      }
+    }
   } else {
     if (networks.size() != 1) {
       throw Error(ErrorCode::kUsage, "videos are made with one network at a time")
@@ -277,8 +252,9 @@ std::vector<fs::path> make_stereo_video(const SbsItem& item, SbsVideoOptions opt
     options.job.frame.depth_kind = info.kind;
     options.job.frame.in_metres = info.metric;
   }
-  const auto result = run_video_job(item.input, item.output, options.job,
-                                    exported(std::move(depth), options), progress);
+  const auto result =
+      run_video_job(item.input, item.output, options.job,
+                    exported(std::move(depth), item.input, options, progress), progress);
   return result.outputs;
 }
 

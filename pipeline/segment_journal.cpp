@@ -326,7 +326,7 @@ std::uint32_t picture_checksum(const cv::Mat& picture) {
   return sum;
 }
 
-std::vector<Setting> file_fingerprint(const fs::path& path) {
+std::vector<Setting> file_fingerprint(const fs::path& path, const std::string& what) {
   struct stat status {};
 
   std::ifstream stream(path, std::ios::binary);
@@ -345,10 +345,10 @@ std::vector<Setting> file_fingerprint(const fs::path& path) {
     stream.read(piece.data(), kPiece);
     sum = crc(sum, piece.data(), static_cast<std::size_t>(stream.gcount()));
   }
-  return {{"size of the input", std::to_string(status.st_size)},
-          {"time of change of the input",
+  return {{"size of " + what, std::to_string(status.st_size)},
+          {"time of change of " + what,
            fmt::format("{}.{:09}", status.st_mtim.tv_sec, status.st_mtim.tv_nsec)},
-          {"checksum of the input", fmt::format("{:08x}", sum)}};
+          {"checksum of " + what, fmt::format("{:08x}", sum)}};
 }
 
 WorkFolder::WorkFolder(const fs::path& path, const fs::path& output) : path_(path) {

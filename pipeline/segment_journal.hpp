@@ -90,7 +90,9 @@ class SegmentJournal {
 
 // Size, time of change, and a checksum of the first and last MiB of a file: tells one input from
 // another without reading all of it. Throws Error when the file cannot be read.
-[[nodiscard]] std::vector<Setting> file_fingerprint(const std::filesystem::path& path);
+// `what` names it in the settings ("size of the input").
+[[nodiscard]] std::vector<Setting> file_fingerprint(const std::filesystem::path& path,
+                                                    const std::string& what = "the input");
 
 // A folder for the parts of a result that are being made, locked against other processes as long
 // as the object lives.

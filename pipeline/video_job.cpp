@@ -36,24 +36,6 @@ constexpr std::array<std::pair<std::string_view, ResumeMode>, 3> kResumeModes = 
     {"only", ResumeMode::kOnly},
 }};
 
-std::string text_of(const std::optional<double>& number) {
-  return number ? fmt::format("{}", *number) : "";
-}
-
-// What the reader gives, as settings of the depth cache's key.
-std::vector<Setting> read_settings(const VideoJobOptions& options) {
-  const auto& read = options.read;
-  const cv::Rect part = options.part.value_or(cv::Rect());
-  return {{"start", text_of(read.start_s)},
-          {"end", text_of(read.end_s)},
-          {"filter", read.filter},
-          {"max_fps", fmt::format("{}", read.max_fps)},
-          {"keyframes", fmt::format("{} {}", read.keyframes_only, read.keyframe_interval_s)},
-          {"matrix", read.matrix},
-          {"range", read.full_range ? fmt::format("{}", *read.full_range) : ""},
-          {"part", fmt::format("{} {} {} {}", part.x, part.y, part.width, part.height)}};
-}
-
 void append(std::vector<Setting>& settings, const std::vector<Setting>& more) {
   settings.insert(settings.end(), more.begin(), more.end());
 }
@@ -376,9 +358,7 @@ class VideoJob {
 
   // Reads on from where the journal ends.
   StagesInput stages_input() {
-    std::vector<Setting> key = file_fingerprint(input_);
-    append(key, read_settings(options_));
-    append(key, options_.depth_settings);
+    const auto key = depth_key(input_, options_);
     cache_ =
         std::make_unique<DepthCache>(depth_.cacheable ? options_.cache : DepthCacheOptions{}, key);
     std::vector<JournalFrame> known;

@@ -8,8 +8,10 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
+#include <fmt/format.h>
 #include <opencv2/core.hpp>
 
 namespace vergence::pipeline {
@@ -92,6 +94,24 @@ struct Item {
   stereo::FrameDecision decision;
 };
 
+std::string text_of(const std::optional<double>& number) {
+  return number ? fmt::format("{}", *number) : "";
+}
+
+// What the reader gives, as settings of the depth cache's key.
+std::vector<Setting> read_settings(const VideoJobOptions& options) {
+  const auto& read = options.read;
+  const cv::Rect part = options.part.value_or(cv::Rect());
+  return {{"start", text_of(read.start_s)},
+          {"end", text_of(read.end_s)},
+          {"filter", read.filter},
+          {"max_fps", fmt::format("{}", read.max_fps)},
+          {"keyframes", fmt::format("{} {}", read.keyframes_only, read.keyframe_interval_s)},
+          {"matrix", read.matrix},
+          {"range", read.full_range ? fmt::format("{}", *read.full_range) : ""},
+          {"part", fmt::format("{} {} {} {}", part.x, part.y, part.width, part.height)}};
+}
+
 class Stages {
  public:
   Stages(StagesInput input, const VideoJobOptions& options, const DepthSource& depth,
@@ -103,6 +123,7 @@ class Stages {
         first_made_(static_cast<std::int64_t>(input_.known.size())),
         batch_(static_cast<std::size_t>(depth.batch)),
         time_base_(input_.reader.info().time_base.value()),
+        finder_(depth, input_.cache, options.part),
         stabilizer_(options.stabilizer),
         maker_(options.frame),
         decoded_(group_, kQueued + batch_),
@@ -156,41 +177,15 @@ class Stages {
 
   // Finds the depth of a group of frames and passes them on.
   void measure(std::vector<Item>& group) {
-    std::vector<DepthCodes> maps;
-    if (depth_.cacheable) maps = kept_maps(group);
-    if (maps.size() < group.size()) maps = new_maps(group);
+    std::vector<media::VideoFrame> frames;
+    for (const auto& item : group) frames.push_back(item.frame);
+    const auto maps = finder_.find(frames);
     for (std::size_t i = 0; i < group.size(); ++i) {
       // Kept or new, a map is what its codes say: an interrupted run must go on with the same.
       group[i].raw = raw_from_codes(maps[i]);
       measured_.push(std::move(group[i]));
     }
     group.clear();
-  }
-
-  // Of the first frames of the group, up to one without.
-  std::vector<DepthCodes> kept_maps(std::span<const Item> group) {
-    std::vector<DepthCodes> maps;
-    for (const auto& item : group) {
-      auto kept = input_.cache.find(item.frame.index);
-      if (!kept) break;
-      maps.push_back(std::move(*kept));
-    }
-    return maps;
-  }
-
-  std::vector<DepthCodes> new_maps(std::span<const Item> group) {
-    std::vector<media::VideoFrame> frames;
-    for (const auto& item : group) {
-      frames.push_back(item.frame);
-      frames.back().picture = shown(item.frame);
-    }
-    const auto raw = depth_.maps(frames);
-    std::vector<DepthCodes> maps;
-    for (std::size_t i = 0; i < group.size(); ++i) {
-      maps.push_back(depth_codes(raw.at(i)));
-      if (depth_.cacheable) input_.cache.add(group[i].frame.index, maps.back());
-    }
-    return maps;
   }
 
   void filter() {
@@ -327,6 +322,9 @@ class Stages {
   std::size_t batch_;
   double time_base_;
 
+  // Of the stage "depth".
+  DepthFinder finder_;
+
   // Of the stage "filter".
   stereo::TemporalFilter filter_;
 
@@ -352,6 +350,44 @@ class Stages {
 };
 
 }  // namespace
+
+std::vector<Setting> depth_key(const std::filesystem::path& input, const VideoJobOptions& options) {
+  std::vector<Setting> key = file_fingerprint(input);
+  const auto read = read_settings(options);
+  key.insert(key.end(), read.begin(), read.end());
+  key.insert(key.end(), options.depth_settings.begin(), options.depth_settings.end());
+  return key;
+}
+
+std::vector<DepthCodes> DepthFinder::find(std::span<const media::VideoFrame> group) {
+  if (group.empty()) return {};
+  if (source_.cacheable) {
+    auto maps = kept(group);
+    if (maps.size() == group.size()) return maps;
+  }
+  std::vector<media::VideoFrame> frames(group.begin(), group.end());
+  for (auto& frame : frames) {
+    if (part_) frame.picture = frame.picture(*part_);
+  }
+  const auto raw = source_.maps(frames);
+  std::vector<DepthCodes> maps;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    maps.push_back(depth_codes(raw.at(i)));
+    if (source_.cacheable) cache_.add(group[i].index, maps.back());
+  }
+  return maps;
+}
+
+// Of the first frames of the group, up to one without.
+std::vector<DepthCodes> DepthFinder::kept(std::span<const media::VideoFrame> group) {
+  std::vector<DepthCodes> maps;
+  for (const auto& frame : group) {
+    auto found = cache_.find(frame.index);
+    if (!found) break;
+    maps.push_back(std::move(*found));
+  }
+  return maps;
+}
 
 std::int64_t first_frame_needed(std::int64_t first_made, const VideoJobOptions& options,
                                 const DepthSource& depth) {

@@ -95,7 +95,7 @@ TEST_F(SegmentJournalTest, CutsATornTailWhereverItIs) {
   const std::string whole = read_file(path_);
   const fs::path copy = folder_ / "copy";
   std::size_t most = 0;
-  for (std::size_t size = header; size < whole.size(); size += 7) {
+  for (std::size_t size = header; size < whole.size(); size += 61) {
     write_file(copy, whole.substr(0, size));
     {
       SegmentJournal journal(copy);
