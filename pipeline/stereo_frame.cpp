@@ -238,6 +238,9 @@ struct StereoFrameMaker::State {
     double min = 0.0;
     double max = 0.0;
     cv::minMaxLoc(small, &min, &max);
+    // The screen lies in the range, or learned warps are asked for what they were not trained for.
+    min = std::min(min, 0.0);
+    max = std::max(max, 0.0);
     const double span = std::max(max - min, 1e-3);
     Strength result{(small - min) / span, options.parallax};
     result.parallax.divergence = 1.0F;

@@ -136,7 +136,8 @@ class NetworkWarp : public WarpNetwork {
       return cv::Mat(height, width, CV_32FC1, const_cast<float*>(first)).clone();
     };
     // The network counts in steps of 1 / (w / 2 - 1) of a picture that reaches from -1 to 1.
-    const double pixels = 0.5 * (width - 1) / (width / 2 - 1);
+    const int steps = width / 2 - 1;
+    const double pixels = 0.5 * (width - 1) / steps;
     WarpLayers layers;
     for (int i = 0; i < architecture_.layers; ++i) {
       layers.shifts_px.push_back(plane(i) * pixels);

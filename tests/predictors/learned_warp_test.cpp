@@ -33,7 +33,8 @@ std::unique_ptr<WarpNetwork> open(const std::string& name) {
 
 // From the network's unit to pixels.
 double pixels(int width) {
-  return 0.5 * (width - 1) / (width / 2 - 1);
+  const int steps = width / 2 - 1;
+  return 0.5 * (width - 1) / steps;
 }
 
 class LearnedWarps : public ::testing::TestWithParam<const char*> {};
@@ -139,8 +140,10 @@ TEST(RowFlow, ReadsTheOfficialLayout) {
     std::vector<float> table;
     for (int i = 0; i < count; ++i) {
       for (int j = 0; j < count; ++j) {
-        const double down = static_cast<double>(i / side - j / side) / (side - 1);
-        const double across = static_cast<double>(i % side - j % side) / (side - 1);
+        const int rows = i / side - j / side;
+        const int columns = i % side - j % side;
+        const double down = 1.0 * rows / (side - 1);
+        const double across = 1.0 * columns / (side - 1);
         double sum = 0.25;
         for (std::size_t k = 0; k < out.size(); ++k) {
           const double x = in[2 * k] * down + in[2 * k + 1] * across + in_bias[k];
@@ -158,8 +161,7 @@ TEST(RowFlow, ReadsTheOfficialLayout) {
     official.push_back(test::tensor_of(name + "delta", {spread, 2},
                                        std::vector<float>(2U * static_cast<std::size_t>(spread))));
     official.push_back(
-        test::tensor_of(name + "index", {count * count},
-                        std::vector<float>(static_cast<std::size_t>(count) * count)));
+        test::tensor_of(name + "index", {count * count}, std::vector<float>(table.size())));
     official.back().type = ScalarType::kI64;
   }
   official.push_back(test::tensor_of("delta_scale", {}, {1.0F / 127.0F}));

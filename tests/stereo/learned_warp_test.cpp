@@ -63,7 +63,8 @@ TEST_P(GoldenViews, ComeFromTheGoldenShifts) {
   VERGENCE_REQUIRE_SHARED();
   const auto folder = test::shared_dir() / "golden" / GetParam();
   const cv::Mat nearness = test::read_npy(folder / "depth01.npy");
-  const double pixels = 0.5 * (nearness.cols - 1) / (nearness.cols / 2 - 1);
+  const int steps = nearness.cols / 2 - 1;
+  const double pixels = 0.5 * (nearness.cols - 1) / steps;
   StoredNetwork network({one_layer(test::read_npy(folder / "delta.npy") * pixels),
                          one_layer(test::read_npy(folder / "delta_flipped.npy") * pixels)});
   cv::Mat picture;
