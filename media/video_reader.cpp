@@ -443,6 +443,11 @@ struct VideoReader::State {
     if (first_pts > info.start_pts) go_to(first_pts, 0);
   }
 
+  ~State() { decoder.warn(false); }
+
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
   bool read(VideoFrame& frame);
   void seek(std::int64_t pts, std::int64_t number);
 
@@ -701,10 +706,7 @@ void VideoReader::State::seek(std::int64_t pts, std::int64_t number) {
 VideoReader::VideoReader(const fs::path& path, const VideoReadOptions& options)
     : state_(std::make_unique<State>(path, options)) {}
 
-VideoReader::~VideoReader() {
-  if (state_ != nullptr) state_->decoder.warn(false);
-}
-
+VideoReader::~VideoReader() = default;
 VideoReader::VideoReader(VideoReader&&) noexcept = default;
 VideoReader& VideoReader::operator=(VideoReader&&) noexcept = default;
 
