@@ -149,9 +149,12 @@ void measure_flicker(std::string_view name, const Clip& clip, const std::vector<
     warp.render(Eye::kRight, view);
     right.push(picture, view);
   }
-  fmt::print("{:<16} {:>8.2f} {:>8.2f} {:>8.3f}   ({:.0f} % stands still)\n", name,
-             1000.0 * depth.result().mean_change, 1000.0 * depth.result().common_change,
-             right.result().mean_change, 100.0 * depth.result().still_share);
+  // Nothing that stands still wherever a view's pixels may come from: nothing to say.
+  const std::string views =
+      right.result().num_pairs > 0 ? fmt::format("{:.3f}", right.result().mean_change) : "-";
+  fmt::print("{:<16} {:>8.2f} {:>8.2f} {:>8}   ({:.0f} % stands still)\n", name,
+             1000.0 * depth.result().mean_change, 1000.0 * depth.result().common_change, views,
+             100.0 * depth.result().still_share);
 }
 
 void measure_plate(const std::vector<cv::Mat>& pictures, const std::vector<cv::Mat>& nearness) {

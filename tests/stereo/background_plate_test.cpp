@@ -147,6 +147,7 @@ double psnr(const cv::Mat& a, const cv::Mat& b, const cv::Mat& mask) {
 
 std::vector<PlateFrame> window_of(const Clip& clip) {
   std::vector<PlateFrame> window;
+  window.reserve(2 * kReach + 1);
   for (int i = 0; i <= 2 * kReach; ++i) window.push_back({i, clip.view(i, 0), clip.parallax(i)});
   return window;
 }
@@ -271,8 +272,10 @@ TEST(BackgroundPlate, IsAFunctionOfTheWindowAlone) {
   scene.camera_speed = {1.3, 0.3};
   scene.noise = 2.0;
   const Clip clip(scene);
+  constexpr int kFrames = 14;
   std::vector<PlateFrame> frames;
-  for (int i = 0; i < 14; ++i) frames.push_back({i, clip.view(i, 0), clip.parallax(i)});
+  frames.reserve(kFrames);
+  for (int i = 0; i < kFrames; ++i) frames.push_back({i, clip.view(i, 0), clip.parallax(i)});
   BackgroundPlate running;
   for (std::size_t current = 0; current < frames.size(); ++current) {
     const std::size_t first = current < 4 ? 0 : current - 4;

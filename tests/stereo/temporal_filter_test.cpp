@@ -184,6 +184,7 @@ TEST(TemporalFilter, PixelsWithoutAValueStayWithoutAndHarmNoOther) {
 
 TEST(TemporalFilter, FlatAndTinyMapsAreNoTrouble) {
   std::vector<FilterFrame> clip;
+  clip.reserve(3);
   for (int i = 0; i < 3; ++i) {
     clip.push_back({i, cv::Mat(1, 2, CV_8UC3, cv::Scalar::all(9)), cv::Mat(1, 2, CV_32FC1, 4.0)});
   }
