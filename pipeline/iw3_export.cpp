@@ -153,7 +153,7 @@ fs::path find_map(const fs::path& folder_or_file, const std::string& name) {
     folder = read_iw3_export(folder_or_file / kIw3ExportName).depth_dir;
   }
   for (const auto extension : media::depth_extensions()) {
-    const auto path = folder / (name + std::string(extension));
+    auto path = folder / (name + std::string(extension));
     if (is_file(path)) return path;
   }
   return {};
@@ -184,7 +184,7 @@ fs::path Iw3ExportWriter::add(const std::string& name, const cv::Mat& picture,
   for (int i = 2; !taken_.insert(free_name).second; ++i) {
     free_name = fmt::format("{}_{}", name, i);
   }
-  const auto map = folder_ / "depth" / (free_name + ".png");
+  auto map = folder_ / "depth" / (free_name + ".png");
   media::write_picture(folder_ / "rgb" / (free_name + ".png"), picture);
   media::write_picture(map, exported_steps(nearness));
   return map;
