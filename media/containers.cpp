@@ -4,6 +4,8 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -34,7 +36,8 @@ bool container_holds(const std::string& container, const std::string& codec) {
   if (container == "mov" && known->type == AVMEDIA_TYPE_SUBTITLE) return codec == "mov_text";
   if (is_mp4(container) && codec == "dvd_subtitle") return false;
   if (container == "avi" && known->type == AVMEDIA_TYPE_SUBTITLE) return false;
-  if (container == "avi" && (codec == "hevc" || codec == "av1")) return false;
+  // It has no times for pictures that are shown in another order than they are decoded.
+  if (container == "avi" && (codec == "h264" || codec == "hevc" || codec == "av1")) return false;
   return avformat_query_codec(format, known->id, FF_COMPLIANCE_EXPERIMENTAL) == 1;
 }
 
@@ -58,6 +61,16 @@ bool is_text_subtitle(const std::string& codec) {
   const AVCodecDescriptor* known = descriptor(codec);
   return known != nullptr && known->type == AVMEDIA_TYPE_SUBTITLE &&
          (known->props & AV_CODEC_PROP_TEXT_SUB) != 0;
+}
+
+std::string container_title(const std::string& container) {
+  if (container == "mov") return "QuickTime";
+  if (container == "matroska") return "Matroska";
+  if (container == "webm") return "WebM";
+  std::string title = container;
+  std::transform(title.begin(), title.end(), title.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return title;
 }
 
 std::string muxer_for(const std::string& file_name) {

@@ -21,6 +21,9 @@ namespace vergence::media {
 // Whether subtitles of this codec are text, that can be brought into another form.
 [[nodiscard]] bool is_text_subtitle(const std::string& codec);
 
+// The name that people know ("MP4").
+[[nodiscard]] std::string container_title(const std::string& container);
+
 // FFmpeg's muxer for the extension of a file's name ("matroska"); "-" is Matroska. Throws
 // Error(kUsage) for what is no extension of a video.
 [[nodiscard]] std::string muxer_for(const std::string& file_name);

@@ -209,9 +209,7 @@ ContainerChoice choose_container(const VideoInfo& input, const EncodeOptions& en
   if (!may_change && !wanted.empty()) return {wanted, ""};
   const std::string container = muxer_for("x" + first);
   if (container == "matroska") return {first, ""};
-  const std::string name = container == "mov"   ? "QuickTime"
-                           : container == "mp4" ? "MP4"
-                                                : container;
+  const std::string name = container_title(container);
   const auto matroska = [&](const std::string& what) {
     return ContainerChoice{".mkv", fmt::format("Matroska, because {} cannot hold {}", name, what)};
   };
