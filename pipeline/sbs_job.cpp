@@ -5,6 +5,7 @@
 #include "core/text.hpp"
 #include "media/depth_file.hpp"
 #include "media/sidecar.hpp"
+#include "media/video_reader.hpp"
 #include "pipeline/flat_depth.hpp"
 #include "pipeline/outputs.hpp"
 
@@ -163,7 +164,8 @@ SbsPhotoJob::SbsPhotoJob(const SbsPhotoOptions& options,
                          std::span<const std::unique_ptr<DepthPredictor>> networks)
     : options_(options),
       networks_(networks) {
-  if (!options.depth_export.empty()) {
+  // A video among the inputs has its depth kept as a video (depth_video.hpp).
+  if (!options.depth_export.empty() && !media::is_video_file(options.depth_export)) {
     exporter_.emplace(options.depth_export, mapper_of(options.frame));
   }
 }
@@ -264,7 +266,12 @@ StereoScene SbsPhotoJob::open(const media::Picture& picture, const fs::path& nam
 }
 
 void SbsPhotoJob::keep_depth(const SbsItem& item, const StereoScene& scene, const cv::Mat& shown) {
-  if (!exporter_ || scene.raw.empty()) return;
+  if (options_.depth_export.empty() || scene.raw.empty()) return;
+  if (!exporter_) {
+    throw Error(ErrorCode::kUsage, fmt::format("the depth of a photo cannot go into the video '{}'",
+                                               options_.depth_export.string()))
+        .hint("name a folder with output.depth_export");
+  }
   cv::Mat nearness = stereo::nearness_in_range(scene.raw, scene.decision.range);
   if (scene.part.size() != scene.picture.size()) {
     cv::Mat whole = cv::Mat::zeros(scene.picture.size(), CV_32FC1);

@@ -178,6 +178,7 @@ class Stages {
   // Finds the depth of a group of frames and passes them on.
   void measure(std::vector<Item>& group) {
     std::vector<media::VideoFrame> frames;
+    frames.reserve(group.size());
     for (const auto& item : group) frames.push_back(item.frame);
     const auto maps = finder_.find(frames);
     for (std::size_t i = 0; i < group.size(); ++i) {
@@ -292,8 +293,8 @@ class Stages {
   }
 
   void note_comfort(const stereo::ComfortReport& now) {
-    comfort_.nearest = std::max(comfort_.nearest, now.nearest);
-    comfort_.farthest = std::min(comfort_.farthest, now.farthest);
+    comfort_.nearest = Radians(std::max(comfort_.nearest.value(), now.nearest.value()));
+    comfort_.farthest = Radians(std::min(comfort_.farthest.value(), now.farthest.value()));
     comfort_.share_beyond = std::max(comfort_.share_beyond, now.share_beyond);
     comfort_.share_diverging = std::max(comfort_.share_diverging, now.share_diverging);
   }
