@@ -164,6 +164,23 @@ TEST_F(VideoJobTest, GoesOnWhereItStoppedWithTheSameResult) {
   }
 }
 
+TEST_F(VideoJobTest, GoesOnWithTheSameNeighboursOfFrames) {
+  write_clip(input_, {.num_frames = 75});
+  auto options = small_job_options();
+  options.filter_depth = true;
+  options.background_frames = 5;
+  options.stabilizer.convergence_mode = stereo::ConvergenceMode::kAuto;
+  (void)run("whole.mp4", options);
+  for (const int stop : {14, 40, 62}) {
+    run_partly("out.mp4", options, stop);
+    EXPECT_GE(run("out.mp4", options).resumed_frames, stop - 13);
+    EXPECT_EQ(frame_hashes(folder_ / "out.mp4"), frame_hashes(folder_ / "whole.mp4")) << stop;
+    fs::remove(folder_ / "out.mp4");
+  }
+  (void)run("plain.mp4", small_job_options());
+  EXPECT_NE(frame_hashes(folder_ / "plain.mp4"), frame_hashes(folder_ / "whole.mp4"));
+}
+
 TEST_F(VideoJobTest, AJobStoppedWhileJoiningMakesNoFrameAgain) {
   write_clip(input_, {.num_frames = 30});
   const auto options = small_job_options();
