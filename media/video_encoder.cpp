@@ -436,12 +436,11 @@ VideoEncoder::VideoEncoder(const VideoFormat& format, const EncodeOptions& optio
 
 // SVT-AV1 waits for ever in its end where it had no frame, or was not told that none follows.
 VideoEncoder::State::~State() {
-  if (finished || context == nullptr || avcodec_is_open(context.get()) == 0) return;
+  if (finished || codec == nullptr || codec->name != "libsvtav1") return;
+  if (context == nullptr || avcodec_is_open(context.get()) == 0) return;
   try {
     const PacketSink nowhere = [](AVPacket&) {};
-    if (count == 0 && codec->name == "libsvtav1") {
-      send(&converter->convert(cv::Mat::zeros(size, CV_8UC3)), nowhere);
-    }
+    if (count == 0) send(&converter->convert(cv::Mat::zeros(size, CV_8UC3)), nowhere);
     send(nullptr, nowhere);
   } catch (const std::exception& error) {
     spdlog::debug("ending the encoder: {}", error.what());

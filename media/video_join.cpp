@@ -2,6 +2,7 @@
 #include "media/video_join.hpp"
 
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "media/codecs.hpp"
 #include "media/containers.hpp"
 #include "media/muxer.hpp"
@@ -73,6 +74,7 @@ class SegmentCopier {
     }
     const std::int64_t begin = newest_;
     while (reader.read(*packet_)) {
+      throw_if_interrupted();
       if (packet_->pts <= begin) {
         throw Error(
             fmt::format("the segment '{}' begins before the one before it ends", segment.string()));

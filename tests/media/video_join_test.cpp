@@ -2,6 +2,7 @@
 #include "media/video_join.hpp"
 
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "media/subtitles.hpp"
 #include "tests/media/fixtures.hpp"
 #include "tests/media/video_fixtures.hpp"
@@ -560,6 +561,21 @@ TEST(VideoJoin, AFullDiskIsNoticed) {
                                      {}, {});
               }),
               HasSubstr("full.mkv': no space left on device"));
+}
+
+TEST(VideoJoin, StopsWhenAsked) {
+  const TemporaryFolder folder;
+  ffmpeg(folder.path(), moving_source(96, 64, 10) + " -c:v ffv1 in.mkv");
+  const Work work;
+  const Made made = make_segments(folder / "in.mkv", folder.path(), work);
+  request_interrupt();
+  try {
+    media::join_segments(made.segments, made.format, work.encode, folder / "out.mkv", {}, {});
+    ADD_FAILURE() << "went on";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInterrupted);
+  }
+  clear_interrupt();
 }
 
 TEST(VideoJoin, ReportsWhatItHasWritten) {
