@@ -375,7 +375,7 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
 
 std::string program_help() {
   std::string text =
-      "Vergence turns 360 panoramas and photos into depth maps and textured meshes.\n\n"
+      "Vergence turns 360 panoramas, photos and videos into depth maps, textured meshes and 3D.\n\n"
       "usage: vergence COMMAND [arguments] [key=value...]\n\ncommands:\n";
   for (const auto& command : table()) {
     text += fmt::format("  {:<22} {}\n", command.name, command.summary);
