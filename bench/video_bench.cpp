@@ -127,7 +127,7 @@ fs::path write_clip(const fs::path& folder, cv::Size size, int num_frames) {
     writer.write({.picture = scene.frame(i), .pts = i, .duration = 1, .index = i});
   }
   writer.finish();
-  const fs::path clip = folder / "clip.mkv";
+  fs::path clip = folder / "clip.mkv";
   const std::vector<fs::path> segments = {segment};
   media::join_segments(segments, format, encode, clip, {}, [](std::int64_t) {});
   return clip;
