@@ -200,8 +200,8 @@ void set_method(const Config& config, StereoFrameOptions& options) {
     options.method = StereoMethod::kBackward;
   } else {
     options.method = StereoMethod::kLearned;
-    options.warp_network =
-        predictors::make_warp_network({.name = method, .weights = {}}, run_options(config));
+    options.warp_network = predictors::make_warp_network(
+        {.name = method, .weights = config.string("stereo.warp_path")}, run_options(config));
   }
 }
 
