@@ -34,11 +34,16 @@ bool container_holds(const std::string& container, const std::string& codec) {
   if (format == nullptr || known == nullptr) return false;
   // Muxers whose tables promise more than players take, or than they write.
   if (container == "mov" && known->type == AVMEDIA_TYPE_SUBTITLE) return codec == "mov_text";
+  if (container == "mov" && codec == "av1") return false;
   if (is_mp4(container) && codec == "dvd_subtitle") return false;
   if (container == "avi" && known->type == AVMEDIA_TYPE_SUBTITLE) return false;
   // It has no times for pictures that are shown in another order than they are decoded.
   if (container == "avi" && (codec == "h264" || codec == "hevc" || codec == "av1")) return false;
-  return avformat_query_codec(format, known->id, FF_COMPLIANCE_EXPERIMENTAL) == 1;
+  if (container == "yuv4mpegpipe") return known->type == AVMEDIA_TYPE_VIDEO;  // uncompressed
+  const int known_to_muxer = avformat_query_codec(format, known->id, FF_COMPLIANCE_EXPERIMENTAL);
+  // Muxers without a list (MPEG-TS) say so when they begin.
+  return known_to_muxer == 1 ||
+         (known_to_muxer == AVERROR_PATCHWELCOME && known->type != AVMEDIA_TYPE_SUBTITLE);
 }
 
 bool can_be_a_pipe(const std::string& container) {

@@ -208,10 +208,14 @@ ContainerChoice choose_container(const VideoInfo& input, const EncodeOptions& en
                                  SubtitleMode subtitles) {
   const std::string codec = stream_codec(encode);
   const std::string first = !wanted.empty() ? wanted : codec == "prores" ? ".mov" : ".mp4";
-  if (!may_change && !wanted.empty()) return {wanted, ""};
   const std::string container = muxer_for("x" + first);
   if (container == "matroska") return {first, ""};
   const std::string name = container_title(container);
+  if (!may_change && !wanted.empty()) {
+    if (container_holds(container, codec)) return {wanted, ""};
+    throw Error(ErrorCode::kUsage, fmt::format("{} cannot hold {} video", name, codec))
+        .hint("use .mkv or another codec");
+  }
   const auto matroska = [&](const std::string& what) {
     return ContainerChoice{".mkv", fmt::format("Matroska, because {} cannot hold {}", name, what)};
   };

@@ -42,7 +42,7 @@ struct ContainerChoice {
 // Decides the container for the input's streams with these subtitles: `wanted` is an extension with
 // dot, or empty for what suits the input. A wanted container that cannot hold everything is changed
 // only where `may_change`; otherwise the streams that do not fit are dropped by join_segments with
-// a warning each.
+// a warning each. Throws Error(kUsage) where the video itself does not fit and nothing may change.
 [[nodiscard]] ContainerChoice choose_container(const VideoInfo& input, const EncodeOptions& encode,
                                                const std::string& wanted, bool may_change,
                                                SubtitleMode subtitles = SubtitleMode::kCopy);

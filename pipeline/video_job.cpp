@@ -117,10 +117,10 @@ class VideoJob {
   }
 
   void choose_container() {
-    if (!options_.container_may_change || goes_to_pipe(output_)) return;
+    if (goes_to_pipe(output_)) return;
     const auto choice =
         media::choose_container(reader_.info(), options_.encode, output_.extension().string(),
-                                /*may_change=*/true, options_.join.subtitles);
+                                options_.container_may_change, options_.join.subtitles);
     if (choice.extension == output_.extension()) return;
     output_.replace_extension(choice.extension);
     if (separate()) options_.second_output.replace_extension(choice.extension);

@@ -526,6 +526,9 @@ TEST(ChooseContainer, FollowsTheStreams) {
   EXPECT_EQ(media::choose_container(pcm, x264, "", true).extension, ".mkv");
   EXPECT_EQ(media::choose_container(pcm, x264, ".mov", true).extension, ".mov");
   EXPECT_THROW((void)media::choose_container(plain, x264, ".docx", true), Error);
+  EXPECT_THAT(
+      error_of([&] { (void)media::choose_container(plain, {.codec = "ffv1"}, ".mp4", false); }),
+      HasSubstr("MP4 cannot hold ffv1 video"));
 }
 
 TEST(VideoJoin, OtherSegmentsAreRefused) {
