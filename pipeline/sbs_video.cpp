@@ -153,9 +153,16 @@ void look_at(const SbsItem& item, SbsVideoOptions& options) {
   auto& read = options.job.read;
   const bool pipe = item.input == "-";
   bool interlaced = options.deinterlace == Deinterlace::kOn;
-  if (options.deinterlace == Deinterlace::kAuto && !pipe && read.filter.empty()) {
-    interlaced = media::VideoReader(item.input, read).info().interlaced;
-    if (interlaced) spdlog::info("'{}' is interlaced: deinterlaced", item.input.string());
+  if (!pipe) {
+    const auto info = media::VideoReader(item.input, read).info();
+    if (info.stereo.value_or(media::StereoTag::kNone) != media::StereoTag::kNone) {
+      spdlog::warn("'{}' says that it is 3D already: its frames are taken for flat pictures",
+                   item.input.string());
+    }
+    if (options.deinterlace == Deinterlace::kAuto && read.filter.empty()) {
+      interlaced = info.interlaced;
+      if (interlaced) spdlog::info("'{}' is interlaced: deinterlaced", item.input.string());
+    }
   }
   if (interlaced) read.filter = read.filter.empty() ? "bwdif" : "bwdif," + read.filter;
   if (!options.autocrop) return;

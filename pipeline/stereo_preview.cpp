@@ -73,11 +73,14 @@ cv::Mat in_rows(std::span<const cv::Mat> panels, int columns, const std::string&
   return sheet;
 }
 
-cv::Mat depth_of(const StereoScene& scene) {
+// As large as the picture: a network's map need not have its proportions.
+cv::Mat depth_of(const StereoScene& scene, cv::Size size) {
   const cv::Mat& map = scene.raw.empty() ? scene.disparity_px : scene.raw;
-  return media::colorize(
+  cv::Mat colors = media::colorize(
       Disparity(map),
       {.map = media::Colormap::kInferno, .low_percentile = 0.0, .high_percentile = 100.0});
+  cv::resize(colors, colors, size, 0.0, 0.0, cv::INTER_LINEAR);
+  return colors;
 }
 
 // Share of the pixels over the parallax between both eyes, with the limits of comfort.
@@ -193,7 +196,7 @@ StereoPreview preview_scene(const StereoScene& scene, const std::string& title) 
                                                                 kPanelWidth / picture.cols)));
   const std::array<cv::Mat, 6> panels = {
       with_caption(picture, fmt::format("picture {}x{}", picture.cols, picture.rows), kPanelWidth),
-      with_caption(depth_of(scene), "depth (bright = near)", kPanelWidth),
+      with_caption(depth_of(scene, picture.size()), "depth (bright = near)", kPanelWidth),
       with_caption(anaglyph, fmt::format("anaglyph {}", to_string(scene.frame.layout.anaglyph)),
                    kPanelWidth),
       with_caption(left, "left eye", kPanelWidth),
