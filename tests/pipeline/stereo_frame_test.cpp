@@ -244,8 +244,12 @@ TEST(StereoFrameMaker, SizesAreWhatFrameSizeSays) {
         cv::Mat frame;
         maker.make(picture, nearness, 0.5F, frame);
         EXPECT_EQ(frame.size(), maker.frame_size(picture.size())) << word;
-        if (limit.width > 0) EXPECT_LE(frame.cols, limit.width) << word;
-        if (limit.height > 0) EXPECT_LE(frame.rows, limit.height) << word;
+        if (limit.width > 0) {
+          EXPECT_LE(frame.cols, limit.width) << word;
+        }
+        if (limit.height > 0) {
+          EXPECT_LE(frame.rows, limit.height) << word;
+        }
       }
     }
   }
