@@ -16,8 +16,8 @@ struct Flicker {
   double mean_change = 0.0;    // of the values, in their unit, per frame
   double common_change = 0.0;  // the part that all pixels share (pumping): mean over the pairs of
                                // the absolute mean change with its sign
-  double still_share = 0.0;  // of the pixels, mean over the pairs that count
-  int num_pairs = 0;         // that count
+  double still_share = 0.0;    // of the pixels, mean over the pairs that count
+  int num_pairs = 0;           // that count
 };
 
 // Takes a clip frame by frame.

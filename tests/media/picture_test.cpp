@@ -447,8 +447,8 @@ TEST(Picture, WritingRefusesUnknownExtensionsAndPixels) {
   const cv::Mat rgb = gradient_rgb(8, 8);
   EXPECT_EQ(
       error_of([&] { write_picture("a.xyz", rgb); }),
-      "cannot write 'a.xyz': a picture cannot have the extension '.xyz'; use .jpg, .png, .tif "
-      "or .exr");
+      "cannot write 'a.xyz': a picture cannot have the extension '.xyz'; use .jpg, .png, .tif, "
+      ".webp or .exr");
   cv::Mat deep;
   rgb.convertTo(deep, CV_16U, 257.0);
   EXPECT_THROW(static_cast<void>(encode_picture(deep, PictureFormat::kJpeg)),
