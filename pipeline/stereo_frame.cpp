@@ -491,6 +491,7 @@ const cv::Mat& StereoFrameMaker::parallax_px() const {
 }
 
 stereo::ComfortReport StereoFrameMaker::comfort() const {
+  if (state_->parallax.empty()) return {};
   return stereo::comfort_report(state_->parallax, state_->options.comfort,
                                 state_->viewing(state_->picture_size));
 }

@@ -146,7 +146,7 @@ class StereoFrameMaker {
   [[nodiscard]] const cv::Mat& right() const;
   [[nodiscard]] const cv::Mat& parallax_px() const;
 
-  // What the last frame asks of the viewer's eyes.
+  // What the last frame asks of the viewer's eyes: nothing where a layout shows depth.
   [[nodiscard]] stereo::ComfortReport comfort() const;
 
  private:

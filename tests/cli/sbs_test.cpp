@@ -589,6 +589,32 @@ TEST_F(SbsVideo, FrameSequentialShowsTheEyesInTurn) {
   EXPECT_LE(largest_difference(frames[3], moved(second, -2)), 1.0);
 }
 
+TEST_F(SbsVideo, ShowsDepthInsteadOfEyes) {
+  write_clip("in.mkv", 3);
+  for (const auto& [layout, width] : {std::pair{"full_rgbd", 128}, std::pair{"depth", 64}}) {
+    const auto result =
+        vergence({"sbs", "in.mkv", "-o", "out.mkv", "video.codec=ffv1", "predictor.size_px=64",
+                  "video.depth_cache=false", std::string("stereo.layout=") + layout});
+    ASSERT_EQ(result.exit_code, 0) << result.errors;
+    const auto frames = frames_of("out.mkv");
+    ASSERT_EQ(frames.size(), 3U) << layout;
+    EXPECT_EQ(frames[0].size(), cv::Size(width, 48)) << layout;
+    const cv::Mat grey = frames[0](cv::Rect(width - 64, 0, 64, 48));
+    EXPECT_LE(largest_difference(grey.reshape(1, 48 * 64).col(0).clone(),
+                                 grey.reshape(1, 48 * 64).col(2).clone()),
+              2.0)
+        << layout;
+  }
+}
+
+TEST_F(SbsVideo, SaysThatAVideoIs3DAlready) {
+  write_clip("in.mkv", 3);
+  write_maps("maps", 3);
+  ASSERT_EQ(vergence(lossless({"sbs", "in.mkv", "-o", "3d.mkv"})).exit_code, 0);
+  const auto result = vergence(lossless({"sbs", "3d.mkv", "-o", "again.mkv"}));
+  EXPECT_THAT(result.errors, ::testing::HasSubstr("'3d.mkv' says that it is 3D already"));
+}
+
 TEST_F(SbsVideo, FoldersMixPhotosAndVideos) {
   fs::create_directories(folder_ / "in");
   write_clip("in/b.mkv", 3);
