@@ -2,11 +2,15 @@
 #include "pipeline/disk_space.hpp"
 
 #include "core/error.hpp"
+#include "core/parallel.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -69,6 +73,63 @@ std::string rough_duration_text(double seconds) {
   const auto minutes = static_cast<std::int64_t>(std::lround(seconds / kMinute));
   if (minutes < 120) return fmt::format("{} min", minutes);
   return fmt::format("{} h {} min", minutes / 60, minutes % 60);
+}
+
+namespace {
+
+// What a codec takes at its usual quality: bits and seconds of a core per million pixels.
+struct CodecCost {
+  std::string_view prefix;  // of its name
+  double megabits = 0.0;
+  double seconds = 0.0;
+};
+
+constexpr std::array<CodecCost, 8> kCodecCosts = {{
+    {"libx265", 0.05, 0.25},
+    {"libsvtav1", 0.05, 0.15},
+    {"prores", 2.5, 0.03},
+    {"ffv1", 9.0, 0.06},
+    {"utvideo", 11.0, 0.01},
+    {"h264_", 0.1, 0.002},
+    {"hevc_", 0.06, 0.002},
+    {"", 0.08, 0.045},  // libx264 and the like
+}};
+
+// Times of x264's presets as multiples of its usual one; those of others are named alike.
+double preset_factor(std::string_view preset) {
+  constexpr std::array<std::pair<std::string_view, double>, 9> kFactors = {{{"ultrafast", 0.2},
+                                                                            {"superfast", 0.3},
+                                                                            {"veryfast", 0.4},
+                                                                            {"faster", 0.6},
+                                                                            {"fast", 0.8},
+                                                                            {"medium", 1.0},
+                                                                            {"slow", 1.7},
+                                                                            {"slower", 3.5},
+                                                                            {"veryslow", 6.0}}};
+  const auto* found = std::find_if(kFactors.begin(), kFactors.end(),
+                                   [&](const auto& each) { return each.first == preset; });
+  return found == kFactors.end() ? 1.0 : found->second;
+}
+
+}  // namespace
+
+JobEstimate guess_job(const JobOutlook& outlook) {
+  constexpr double kWarpSeconds = 0.02;  // of a core per megapixel of the input, decoding included
+  const auto* cost = std::find_if(kCodecCosts.begin(), kCodecCosts.end(), [&](const auto& each) {
+    return outlook.codec.starts_with(each.prefix);
+  });
+  const double encoding = cost->seconds * preset_factor(outlook.preset) * outlook.output_megapixels;
+  const double shared = kWarpSeconds * outlook.input_megapixels + encoding;
+  const auto frames = static_cast<double>(outlook.num_frames);
+  const double bits = outlook.bitrate_kbps > 0 && outlook.frame_rate > 0.0
+                          ? 1e3 * outlook.bitrate_kbps / outlook.frame_rate
+                          : 1e6 * cost->megabits * outlook.output_megapixels;
+  JobEstimate estimate;
+  estimate.seconds_left = frames * (outlook.depth_seconds + shared / thread_count());
+  estimate.segments_ahead = static_cast<std::uint64_t>(frames * bits / 8.0);
+  estimate.output_bytes = estimate.segments_ahead + outlook.other_bytes;
+  estimate.join_bytes = estimate.output_bytes;
+  return estimate;
 }
 
 JobEstimate estimate_job(const JobProgress& progress) {

@@ -39,6 +39,23 @@ struct JobEstimate {
   std::uint64_t join_bytes = 0;      // that joining needs beside the segments
 };
 
+// What is known of a job before it begins.
+struct JobOutlook {
+  std::int64_t num_frames = 0;     // to be made; 0 = not known
+  double input_megapixels = 0.0;   // of a frame
+  double output_megapixels = 0.0;  // of a frame, both eyes
+  double frame_rate = 0.0;
+  std::string codec;
+  std::string preset;
+  int bitrate_kbps = 0;           // 0 = by quality
+  double depth_seconds = 0.0;     // of a frame, by a trial
+  std::uint64_t other_bytes = 0;  // as in JobProgress
+};
+
+// A first guess, from what codecs usually need per pixel (measured on two cores of a server of
+// 2024): right within a factor of two or three.
+[[nodiscard]] JobEstimate guess_job(const JobOutlook& outlook);
+
 // Throws std::invalid_argument where no frame is finished.
 [[nodiscard]] JobEstimate estimate_job(const JobProgress& progress);
 

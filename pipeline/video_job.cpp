@@ -329,8 +329,8 @@ class VideoJob {
     if (num_done_.num_frames > 0) {
       spdlog::info("goes on after {} frames of '{}'", num_done_.num_frames, output_.string());
     }
-    tell_beginning(work);
     StagesInput input = stages_input();
+    tell_beginning(work);
     SegmentSink sink(sink_format_, segment_target(work), *journal_, num_done_, progress_);
     progress_.begin("making 3D frames", "frames",
                     std::max<std::int64_t>(0, num_done_.total_frames - num_done_.num_frames));
@@ -354,6 +354,31 @@ class VideoJob {
                  duration_of(info), info.size.width, info.size.height, info.codec,
                  sink_format_.format.size.width, sink_format_.format.size.height,
                  options_.encode.codec, bytes_text(free_bytes(work.path())));
+    const JobOutlook outlook = this->outlook();
+    if (outlook.num_frames <= 0) return;
+    const JobEstimate guess = guess_job(outlook);
+    const auto free = free_bytes(work.path());
+    spdlog::info("first guess: {}", describe(guess, num_done_, free));
+    if (guess.segments_ahead + guess.join_bytes > free) {
+      spdlog::warn("the disk may be too small; the job stops in time if it is, and can go on");
+    }
+  }
+
+  [[nodiscard]] JobOutlook outlook() const {
+    const auto& info = reader_.info();
+    const auto& format = sink_format_.format;
+    const auto megapixels = [](cv::Size size) { return 1e-6 * size.width * size.height; };
+    const bool known = cache_->find(num_done_.num_frames).has_value();
+    return {.num_frames = num_done_.total_frames - num_done_.num_frames,
+            .input_megapixels = megapixels(info.size),
+            .output_megapixels =
+                megapixels(format.size) * (options_.eye_frames == EyeFrames::kPacked ? 1.0 : 2.0),
+            .frame_rate = info.frame_rate.value(),
+            .codec = options_.encode.codec,
+            .preset = options_.encode.preset,
+            .bitrate_kbps = options_.encode.bitrate_kbps,
+            .depth_seconds = depth_.trial && !known ? depth_.trial(info.size) : 0.0,
+            .other_bytes = num_done_.other_bytes};
   }
 
   // Reads on from where the journal ends.
@@ -530,6 +555,20 @@ DepthSource predicted_depth(DepthPredictor& predictor) {
   DepthSource source;
   source.name = predictor.info().name;
   source.batch = thread_count();
+  source.trial = [&predictor, batch = source.batch](cv::Size size) {
+    const cv::Mat grey(size, CV_8UC3, cv::Scalar::all(128));
+    const std::vector<PredictorInput> pictures(static_cast<std::size_t>(batch),
+                                               {.name = "trial", .rgb = grey});
+    constexpr double kLong = 2.0;
+    double seconds = 0.0;
+    // The first time it may have to be loaded.
+    for (int time = 0; time < 2 && (time == 0 || seconds < kLong); ++time) {
+      const auto start = std::chrono::steady_clock::now();
+      static_cast<void>(predictor.predict(pictures, no_progress()));
+      seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    }
+    return seconds / batch;
+  };
   source.maps = [&predictor](std::span<const media::VideoFrame> frames) {
     std::vector<PredictorInput> pictures;
     for (const auto& frame : frames) {

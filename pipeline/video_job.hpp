@@ -42,6 +42,10 @@ struct DepthSource {
   // The maps are a stereo pair's own parallax (StereoFrameMaker::make_from_disparity) instead.
   bool pair_disparity = false;
 
+  // Seconds that a map takes, by a trial with a picture of this size, for the first estimate; may
+  // be empty: next to nothing.
+  std::function<double(cv::Size picture)> trial;
+
   // One map per frame: CV_32FC1, finite, raw_nearness() (or disparity) of any size, the same for
   // all frames. Frames come in order, but the first may have any index; their pictures have lost
   // VideoJobOptions::part's surroundings. Always called by the same thread.
@@ -122,8 +126,8 @@ struct VideoJobResult {
 
 // Makes `output` from the video `input`. Until it is whole, its parts live in a hidden folder
 // (`.NAME.vergence` beside it, or in options.work_dir), which is removed at the end. Time and disk
-// needed are logged before the work, after the first segment, and whenever the estimate has
-// changed. Where `input` or `output` is a pipe ("-", or a device) there are no segments, and an
+// needed are logged before the work (a guess), after the first segment, and whenever the estimate
+// has changed. Where `input` or `output` is a pipe ("-", or a device) there are no segments, and an
 // interrupted job begins anew.
 // Throws Error: what the reader, writer and source of depth throw; another process works on the
 // same output; what is there was begun with another input, program or settings (named; the hint

@@ -2,6 +2,7 @@
 #include "pipeline/disk_space.hpp"
 
 #include "core/error.hpp"
+#include "core/parallel.hpp"
 #include "tests/support/paths.hpp"
 
 #include <limits>
@@ -59,6 +60,30 @@ TEST(JobEstimate, GoesOnAsItBegan) {
   EXPECT_EQ(estimate.output_bytes, 20'500'000U);
   EXPECT_EQ(describe(estimate, progress, 100'000'000),
             "about 3 min to go; output about 20 MB, 40 MB of disk while it is made (100 MB free)");
+}
+
+TEST(JobEstimate, BeginsWithAGuess) {
+  set_thread_count(2);
+  JobOutlook outlook = {.num_frames = 7200 * 24,
+                        .input_megapixels = 2.07,
+                        .output_megapixels = 4.15,
+                        .frame_rate = 24.0,
+                        .codec = "libx264",
+                        .preset = "veryfast",
+                        .depth_seconds = 0.012,
+                        .other_bytes = 1'000'000};
+  const auto film = guess_job(outlook);
+  // As measured (bench/README.md): about three hours.
+  EXPECT_GT(film.seconds_left, 1.5 * 3600.0);
+  EXPECT_LT(film.seconds_left, 6.0 * 3600.0);
+  EXPECT_EQ(film.output_bytes, film.segments_ahead + 1'000'000);
+  outlook.depth_seconds = 1.0;
+  EXPECT_NEAR(guess_job(outlook).seconds_left - film.seconds_left, 0.988 * 7200.0 * 24.0, 1.0);
+  outlook.bitrate_kbps = 8000;
+  EXPECT_EQ(guess_job(outlook).segments_ahead, 7'200'000'000U);
+  outlook.codec = "ffv1";
+  outlook.bitrate_kbps = 0;
+  EXPECT_GT(guess_job(outlook).output_bytes, 50 * film.output_bytes);
 }
 
 TEST(JobEstimate, SaysWhatItKnowsOfAPipe) {
