@@ -559,7 +559,7 @@ DepthSource predicted_depth(DepthPredictor& predictor) {
     const cv::Mat grey(size, CV_8UC3, cv::Scalar::all(128));
     const std::vector<PredictorInput> pictures(static_cast<std::size_t>(batch),
                                                {.name = "trial", .rgb = grey});
-    constexpr double kLong = 2.0;
+    constexpr double kLong = 15.0;
     double seconds = 0.0;
     // The first time it may have to be loaded.
     for (int time = 0; time < 2 && (time == 0 || seconds < kLong); ++time) {
