@@ -124,8 +124,8 @@ struct LayoutCase {
   std::function<cv::Mat(const cv::Mat& left, const cv::Mat& right)> expected;
 };
 
-void PrintTo(const LayoutCase& row,
-             std::ostream* stream) {  // NOLINT(readability-identifier-naming)
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest looks for this name
+void PrintTo(const LayoutCase& row, std::ostream* stream) {
   *stream << row.layout << " " << row.first;
 }
 

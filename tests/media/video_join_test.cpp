@@ -34,7 +34,6 @@ using media::StereoTag;
 using media::SubtitleMode;
 using media::VideoFormat;
 using media::VideoFrame;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -201,7 +200,7 @@ Made make_segments(const fs::path& input, const fs::path& folder, const Work& wo
 }
 
 Made make_3d(const fs::path& input, const fs::path& output, Work work) {
-  const Made made = make_segments(input, output.parent_path(), work);
+  Made made = make_segments(input, output.parent_path(), work);
   work.join.source = input;
   media::join_segments(made.segments, made.format, work.encode, output, work.join, {});
   return made;

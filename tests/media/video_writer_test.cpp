@@ -30,7 +30,6 @@ using media::VideoFormat;
 using media::VideoFrame;
 using ::testing::Each;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 VideoFormat format_of(cv::Size size, int bits = 8) {
   VideoFormat format;

@@ -14,7 +14,6 @@ namespace vergence::pipeline {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::HasSubstr;
 
 class DepthVideoTest : public ::testing::Test {
  protected:

@@ -168,6 +168,7 @@ TEST(DescribeDifferences, NamesKeysAndBothValues) {
   EXPECT_EQ(describe_differences(before, std::vector<Setting>{{"a", "1"}, {"b", "5"}, {"d", "4"}}),
             "b was '2' and is '5', c was '3' and is not set, d was not set and is '4'");
   std::vector<Setting> many;
+  many.reserve(8);
   for (int i = 0; i < 8; ++i) many.emplace_back(std::to_string(i), "x");
   EXPECT_THAT(describe_differences({}, many), HasSubstr("and 3 more"));
 }

@@ -16,8 +16,6 @@
 namespace vergence::pipeline {
 namespace {
 
-using stereo::Layout;
-
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 // Every pixel is another one: column and row stand in the colours.

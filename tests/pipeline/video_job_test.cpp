@@ -19,12 +19,10 @@ namespace vergence::pipeline {
 namespace {
 
 namespace fs = std::filesystem;
-using test::Clip;
 using test::frame_hashes;
 using test::small_job_options;
 using test::write_clip;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 // Stops the work at a step of a stage: as Ctrl-C does, or as a defect would.
 class StoppingProgress final : public Progress {
@@ -62,7 +60,7 @@ class StoppingProgress final : public Progress {
 
 class VideoJobTest : public ::testing::Test {
  protected:
-  ~VideoJobTest() override { clear_interrupt(); }
+  void TearDown() override { clear_interrupt(); }
 
   VideoJobResult run(const std::string& output, const VideoJobOptions& options) const {
     return run_video_job(input_, folder_ / output, options, test::depth_from_luma(), no_progress());

@@ -157,11 +157,11 @@ TEST(RowFlow, ReadsTheOfficialLayout) {
     official.push_back(test::tensor_of(name + "to_bias.0.bias", {hidden}, in_bias));
     official.push_back(test::tensor_of(name + "to_bias.2.weight", {1, hidden}, out));
     official.push_back(test::tensor_of(name + "to_bias.2.bias", {1}, {0.25F}));
-    const int spread = (2 * side - 1) * (2 * side - 1);
+    const std::int64_t spread = std::int64_t{2 * side - 1} * (2 * side - 1);
     official.push_back(test::tensor_of(name + "delta", {spread, 2},
                                        std::vector<float>(2U * static_cast<std::size_t>(spread))));
-    official.push_back(
-        test::tensor_of(name + "index", {count * count}, std::vector<float>(table.size())));
+    official.push_back(test::tensor_of(name + "index", {std::int64_t{count} * count},
+                                       std::vector<float>(table.size())));
     official.back().type = ScalarType::kI64;
   }
   official.push_back(test::tensor_of("delta_scale", {}, {1.0F / 127.0F}));
