@@ -34,6 +34,7 @@ using ::testing::Values;
 
 std::vector<std::int64_t> times_of(const std::vector<VideoFrame>& frames) {
   std::vector<std::int64_t> times;
+  times.reserve(frames.size());
   for (const auto& frame : frames) times.push_back(frame.pts);
   return times;
 }
@@ -905,7 +906,7 @@ TEST(VideoReader, SaysWhatIsNoVideo) {
   expect("missing.mp4", "no such file");
   EXPECT_NE(test::error_of([&] { VideoReader reader(folder.path()); }).find("a folder"),
             std::string::npos);
-  std::ofstream(folder / "empty.mp4");
+  std::ofstream(folder / "empty.mp4") << "";
   expect("empty.mp4", "is empty");
   std::ofstream(folder / "text.mp4") << "The quick brown fox jumps over the lazy dog.\n";
   expect("text.mp4", "not a video");

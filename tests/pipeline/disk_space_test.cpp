@@ -64,7 +64,7 @@ TEST(JobEstimate, GoesOnAsItBegan) {
 
 TEST(JobEstimate, BeginsWithAGuess) {
   set_thread_count(2);
-  JobOutlook outlook = {.num_frames = 7200 * 24,
+  JobOutlook outlook = {.num_frames = 172'800,  // two hours
                         .input_megapixels = 2.07,
                         .output_megapixels = 4.15,
                         .frame_rate = 24.0,
