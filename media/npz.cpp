@@ -1,104 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
-// NumPy's .npz: a ZIP archive of .npy files (PKWARE APPNOTE 6.3, sections 4.3.7, 4.3.12, 4.3.16).
+// NumPy's .npz: a zip of .npy files.
+#include "core/zip_archive.hpp"
 #include "media/npy.hpp"
 
-#include <algorithm>
-#include <cstring>
+#include <limits>
+#include <new>
+#include <string>
+#include <vector>
 
 #include <zlib.h>
 
 namespace vergence::media::codec {
 namespace {
 
-constexpr std::uint32_t kLocalHeader = 0x04034b50;
-constexpr std::uint32_t kDirectoryEntry = 0x02014b50;
-constexpr std::uint32_t kEndOfDirectory = 0x06054b50;
-constexpr std::size_t kLocalHeaderSize = 30;
-constexpr std::size_t kDirectoryEntrySize = 46;
-constexpr std::size_t kEndOfDirectorySize = 22;
 constexpr std::int64_t kMostOfDeflate = 1032;
+constexpr int kStored = 0;
+constexpr int kDeflated = 8;
 
-struct Entry {
-  int method = 0;  // 0 = stored, 8 = deflated
-  std::size_t stored_size = 0;
-  std::size_t size = 0;
-  std::size_t local_header = 0;
-};
-
-[[noreturn]] void throw_short(const Source& source) {
-  throw_damaged(source, "the NPZ archive is damaged or ends too early");
+Bytes bytes_of(const ZipEntry& entry) {
+  return {reinterpret_cast<const std::uint8_t*>(entry.data.data()), entry.data.size()};
 }
 
-// `count` bytes at `at`.
-const std::uint8_t* bytes_at(const Source& source, std::size_t at, std::size_t count) {
-  if (at > source.bytes.size() || count > source.bytes.size() - at) throw_short(source);
-  return source.bytes.data() + at;
-}
-
-std::size_t directory_begin(const Source& source) {
-  constexpr std::size_t kLongestComment = 65535;
-  const std::size_t size = source.bytes.size();
-  if (size < kEndOfDirectorySize) throw_short(source);
-  const std::size_t last = size - kEndOfDirectorySize;
-  const std::size_t first = last > kLongestComment ? last - kLongestComment : 0;
-  for (std::size_t at = last + 1; at-- > first;) {
-    const auto* end = source.bytes.data() + at;
-    if (little_endian_u32(end) == kEndOfDirectory) return little_endian_u32(end + 16);
+// The first array in the order of the file.
+ZipEntry first_array(const Source& source) {
+  const std::string name(source.name);
+  const ZipDirectory files = read_zip_directory(std::as_bytes(source.bytes), name);
+  const ZipEntry* first = nullptr;
+  for (const auto& [file, entry] : files) {
+    if (!file.ends_with(".npy")) continue;
+    if (first == nullptr || entry.data.data() < first->data.data()) first = &entry;
   }
-  throw_short(source);
+  if (first == nullptr) throw_unsupported(source, "an NPZ archive without an array");
+  return *first;
 }
 
-// The first array of the archive.
-Entry first_array(const Source& source) {
-  std::size_t at = directory_begin(source);
-  while (true) {
-    const auto* entry = bytes_at(source, at, kDirectoryEntrySize);
-    if (little_endian_u32(entry) != kDirectoryEntry) break;
-    const std::size_t name_size = little_endian_u16(entry + 28);
-    const auto name = as_text({bytes_at(source, at + kDirectoryEntrySize, name_size), name_size});
-    if (name.ends_with(".npy")) {
-      return {little_endian_u16(entry + 10), little_endian_u32(entry + 20),
-              little_endian_u32(entry + 24), little_endian_u32(entry + 42)};
-    }
-    at += kDirectoryEntrySize + name_size + little_endian_u16(entry + 30) +
-          little_endian_u16(entry + 32);
+std::vector<std::uint8_t> inflated(const Source& source, const ZipEntry& entry) {
+  constexpr std::uint64_t kMost = std::numeric_limits<uInt>::max();
+  if (entry.size > kMost || entry.data.size() > kMost) {
+    throw_unsupported(source, "an NPZ archive with an array of 4 GB or more");
   }
-  throw_unsupported(source, "an NPZ archive without an array");
-}
-
-std::vector<std::uint8_t> inflated(const Source& source, Bytes stored, std::size_t size) {
-  check_plausible(source, static_cast<std::int64_t>(size), kMostOfDeflate);
-  std::vector<std::uint8_t> result(size);
+  check_plausible({bytes_of(entry), source.name}, static_cast<std::int64_t>(entry.size),
+                  kMostOfDeflate);
+  std::vector<std::uint8_t> result(entry.size);
   z_stream stream{};
   if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
-  stream.next_in = const_cast<std::uint8_t*>(stored.data());
-  stream.avail_in = static_cast<uInt>(stored.size());
+  stream.next_in = const_cast<std::uint8_t*>(bytes_of(entry).data());
+  stream.avail_in = static_cast<uInt>(entry.data.size());
   stream.next_out = result.data();
   stream.avail_out = static_cast<uInt>(result.size());
   const int outcome = inflate(&stream, Z_FINISH);
   const bool whole = outcome == Z_STREAM_END && stream.avail_out == 0;
   inflateEnd(&stream);
-  if (!whole) throw_short(source);
+  if (!whole) throw_damaged(source, "an array of the NPZ archive is damaged");
   return result;
 }
 
 }  // namespace
 
 bool is_npz(Bytes bytes) {
-  return bytes.size() >= 4 && little_endian_u32(bytes.data()) == kLocalHeader;
+  return is_zip(std::as_bytes(bytes));
 }
 
 cv::Mat decode_npz(const Source& source) {
-  const Entry entry = first_array(source);
-  const auto* header = bytes_at(source, entry.local_header, kLocalHeaderSize);
-  if (little_endian_u32(header) != kLocalHeader) throw_short(source);
-  const std::size_t data = entry.local_header + kLocalHeaderSize + little_endian_u16(header + 26) +
-                           little_endian_u16(header + 28);
-  const Bytes stored(bytes_at(source, data, entry.stored_size), entry.stored_size);
-  if (entry.method == 0) return decode_npy({stored, source.name});
-  if (entry.method != 8) throw_unsupported(source, "an NPZ archive of another compression");
-  const auto bytes = inflated(source, stored, entry.size);
-  return decode_npy({bytes, source.name});
+  const ZipEntry entry = first_array(source);
+  if (entry.encrypted || (entry.method != kStored && entry.method != kDeflated)) {
+    throw_unsupported(source, "an encrypted NPZ archive, or one of another compression");
+  }
+  if (entry.method == kStored) return decode_npy({bytes_of(entry), source.name});
+  return decode_npy({inflated(source, entry), source.name});
 }
 
 }  // namespace vergence::media::codec

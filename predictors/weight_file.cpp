@@ -2,8 +2,8 @@
 #include "predictors/weight_file.hpp"
 
 #include "core/error.hpp"
-#include "predictors/checkpoint/little_endian.hpp"
-#include "predictors/checkpoint/zip_archive.hpp"
+#include "core/little_endian.hpp"
+#include "core/zip_archive.hpp"
 
 #include <cerrno>
 #include <cstdint>

@@ -2,8 +2,8 @@
 #include "predictors/weights.hpp"
 
 #include "core/error.hpp"
+#include "core/zip_archive.hpp"
 #include "predictors/checkpoint/torch_checkpoint.hpp"
-#include "predictors/checkpoint/zip_archive.hpp"
 #include "predictors/safetensors.hpp"
 #include "predictors/weight_file.hpp"
 

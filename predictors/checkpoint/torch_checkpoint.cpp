@@ -2,8 +2,8 @@
 #include "predictors/checkpoint/torch_checkpoint.hpp"
 
 #include "core/error.hpp"
+#include "core/little_endian.hpp"
 #include "core/text.hpp"
-#include "predictors/checkpoint/little_endian.hpp"
 #include "predictors/checkpoint/unpickler.hpp"
 
 #include <algorithm>
@@ -316,7 +316,7 @@ std::optional<std::span<const std::byte>> content(const ZipDirectory& directory,
                                                   const std::string& file) {
   const auto found = directory.find(path);
   if (found == directory.end()) return std::nullopt;
-  if (found->second.compressed || found->second.encrypted) {
+  if (found->second.method != 0 || found->second.encrypted) {
     throw Error(fmt::format("'{}' holds '{}' {}, but torch.save stores it as it is", file, path,
                             found->second.encrypted ? "encrypted" : "compressed"))
         .hint("unpack it and zip it again without compression (zip -0), or fetch the original");

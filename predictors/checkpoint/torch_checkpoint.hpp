@@ -3,7 +3,7 @@
 // it. Layouts: torch/serialization.py and torch/_utils.py of PyTorch 0.4 to 2.x.
 #pragma once
 
-#include "predictors/checkpoint/zip_archive.hpp"
+#include "core/zip_archive.hpp"
 #include "predictors/weights.hpp"
 
 #include <cstddef>

@@ -3,8 +3,8 @@
 #include "predictors/checkpoint/unpickler.hpp"
 
 #include "core/error.hpp"
+#include "core/little_endian.hpp"
 #include "core/text.hpp"
-#include "predictors/checkpoint/little_endian.hpp"
 
 #include <algorithm>
 #include <array>

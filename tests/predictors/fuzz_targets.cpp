@@ -72,8 +72,8 @@ bool read_pickle(std::span<const std::byte> bytes) {
       "a/data/0",  "a/data/1",  "a/data/2",  "a/data/3",  "a/data/4",  "a/data/5",  "a/data/6",
       "a/data/7",  "a/data/8",  "a/data/9",  "a/data/10", "a/data/11", "a/data/12", "a/data/13",
       "a/data/14", "a/data/15", "a/data/16", "a/data/17", "a/data/18", "a/data/19"};
-  predictors::ZipDirectory directory = {{"a/data.pkl", {.data = bytes}}};
-  for (const auto& name : kStorages) directory.emplace(name, predictors::ZipEntry{.data = bytes});
+  ZipDirectory directory = {{"a/data.pkl", {.data = bytes}}};
+  for (const auto& name : kStorages) directory.emplace(name, ZipEntry{.data = bytes});
   return accepts(bytes,
                  [&] { return predictors::parse_zip_checkpoint(directory, bytes.size(), "file"); });
 }

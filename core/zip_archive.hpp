@@ -3,17 +3,19 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <span>
 #include <string>
 #include <string_view>
 
-namespace vergence::predictors {
+namespace vergence {
 
 struct ZipEntry {
   std::span<const std::byte> data;  // as it stands in the zip
-  bool compressed = false;          // then, or when encrypted, `data` is not the file's content
-  bool encrypted = false;
+  int method = 0;                   // 0 = stored, 8 = deflated (section 4.4.5)
+  bool encrypted = false;           // then, or with a method, `data` is not the file's content
+  std::uint64_t size = 0;           // of the file's content, as the zip says
 };
 
 // By name ("archive/data.pkl"), without the entries that are folders.
@@ -28,4 +30,4 @@ using ZipDirectory = std::map<std::string_view, ZipEntry>;
 [[nodiscard]] ZipDirectory read_zip_directory(std::span<const std::byte> file,
                                               const std::string& name);
 
-}  // namespace vergence::predictors
+}  // namespace vergence

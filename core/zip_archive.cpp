@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "predictors/checkpoint/zip_archive.hpp"
+#include "core/zip_archive.hpp"
 
 #include "core/error.hpp"
+#include "core/little_endian.hpp"
 #include "core/text.hpp"
-#include "predictors/checkpoint/little_endian.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-namespace vergence::predictors {
+namespace vergence {
 namespace {
 
 // Sizes of the fixed parts: sections 4.3.7, 4.3.12, 4.3.14, 4.3.15 and 4.3.16.
@@ -79,7 +79,10 @@ class Reader {
       const auto end = static_cast<std::uint64_t>(data.data() + data.size() - file_.data());
       extents.push_back({listed.header, end, listed.name});
       if (listed.name.ends_with('/')) continue;
-      const ZipEntry entry = {data, listed.method != 0, (listed.flags & 1) != 0};
+      const ZipEntry entry = {.data = data,
+                              .method = static_cast<int>(listed.method),
+                              .encrypted = (listed.flags & 1) != 0,
+                              .size = listed.size};
       if (!entries.emplace(listed.name, entry).second) {
         fail(fmt::format("it holds '{}' twice", printable(listed.name)));
       }
@@ -221,4 +224,4 @@ ZipDirectory read_zip_directory(std::span<const std::byte> file, const std::stri
   return Reader(file, name).read();
 }
 
-}  // namespace vergence::predictors
+}  // namespace vergence

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace vergence::predictors {
+namespace vergence {
 
 // The unsigned number of `count` bytes (at most 8), lowest first; the caller has checked that
 // `text` reaches so far.
@@ -19,4 +19,4 @@ namespace vergence::predictors {
   return value;
 }
 
-}  // namespace vergence::predictors
+}  // namespace vergence
