@@ -6,6 +6,7 @@
 #include "media/video_reader.hpp"
 #include "media/video_writer.hpp"
 #include "tests/cli/program.hpp"
+#include "tests/support/numbered_picture.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -23,27 +24,6 @@ using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
 constexpr int kDisparity = 4;  // of the whole picture: 2 pixels in each eye
-
-// Every pixel is another one: column and row stand in the colours.
-cv::Mat numbered(int width, int height) {
-  cv::Mat picture(height, width, CV_8UC3);
-  for (int y = 0; y < height; ++y) {
-    for (int x = 0; x < width; ++x) {
-      picture.at<cv::Vec3b>(y, x) = {static_cast<uchar>(3 * x), static_cast<uchar>(5 * y),
-                                     static_cast<uchar>(x * 7 + y * 13)};
-    }
-  }
-  return picture;
-}
-
-// The picture with its content moved to the right, the border repeated.
-cv::Mat moved(const cv::Mat& picture, int right) {
-  cv::Mat result(picture.size(), picture.type());
-  for (int x = 0; x < picture.cols; ++x) {
-    picture.col(std::clamp(x - right, 0, picture.cols - 1)).copyTo(result.col(x));
-  }
-  return result;
-}
 
 cv::Mat beside(const cv::Mat& a, const cv::Mat& b) {
   cv::Mat result;
@@ -136,7 +116,7 @@ TEST_P(SbsLayout, PutsEveryPixelInItsPlace) {
   for (const cv::Size size : {cv::Size(38, 20), cv::Size(37, 19)}) {
     const bool halves = std::string(row.layout).starts_with("half");
     if (halves && size.width % 2 == 1) continue;
-    const cv::Mat picture = numbered(size.width, size.height);
+    const cv::Mat picture = numbered(size);
     write_pair("in", picture);
     const auto written =
         sbs({std::string("stereo.layout=") + row.layout, std::string("stereo.first=") + row.first});
@@ -191,7 +171,7 @@ INSTANTIATE_TEST_SUITE_P(
                                }}));
 
 TEST_F(Sbs, SeparateEyesAreTwoFiles) {
-  const cv::Mat picture = numbered(37, 19);
+  const cv::Mat picture = numbered({37, 19});
   write_pair("in", picture);
   EXPECT_EQ(sbs({"stereo.layout=separate"}), "in_left.png\nin_right.png\n");
   EXPECT_EQ(largest_difference(read("in_left.png"), moved(picture, 2)), 0.0);
@@ -200,7 +180,7 @@ TEST_F(Sbs, SeparateEyesAreTwoFiles) {
 }
 
 TEST_F(Sbs, AnaglyphTakesRedFromTheLeftEye) {
-  const cv::Mat picture = numbered(37, 19);
+  const cv::Mat picture = numbered({37, 19});
   write_pair("in", picture);
   (void)sbs({"stereo.layout=anaglyph", "stereo.anaglyph=color"});
   std::vector<cv::Mat> left;
@@ -213,7 +193,7 @@ TEST_F(Sbs, AnaglyphTakesRedFromTheLeftEye) {
 }
 
 TEST_F(Sbs, RgbdShowsPictureAndDepth) {
-  const cv::Mat picture = numbered(40, 20);
+  const cv::Mat picture = numbered({40, 20});
   media::write_picture(folder_ / "in.png", picture);
   cv::Mat nearness(20, 40, CV_32FC1);
   for (int x = 0; x < 40; ++x) nearness.col(x).setTo(static_cast<float>(x));
@@ -231,7 +211,7 @@ TEST_F(Sbs, RgbdShowsPictureAndDepth) {
 
 TEST_F(Sbs, SixteenBitsStaySixteenBits) {
   cv::Mat picture;
-  numbered(37, 19).convertTo(picture, CV_16U, 251.0, 3.0);
+  numbered({37, 19}).convertTo(picture, CV_16U, 251.0, 3.0);
   write_pair("in", picture);
   (void)sbs({});
   EXPECT_EQ(largest_difference(read("in_LRF_Full_SBS.png"),
@@ -261,7 +241,7 @@ TEST_F(Sbs, GreyPicturesWork) {
 }
 
 TEST_F(Sbs, FormatsAreChosenByNameOrKey) {
-  const cv::Mat picture = numbered(38, 20);
+  const cv::Mat picture = numbered({38, 20});
   write_pair("in", picture);
   const cv::Mat expected = beside(moved(picture, 2), moved(picture, -2));
   EXPECT_EQ(sbs({"output.stereo_format=webp"}), "in_LRF_Full_SBS.webp\n");
@@ -274,7 +254,7 @@ TEST_F(Sbs, FormatsAreChosenByNameOrKey) {
 
 TEST_F(Sbs, FloatingPointStaysFloatingPointInTiff) {
   cv::Mat picture;
-  numbered(38, 20).convertTo(picture, CV_32F, 1.0 / 64.0);
+  numbered({38, 20}).convertTo(picture, CV_32F, 1.0 / 64.0);
   media::write_picture(folder_ / "in.tif", picture);
   write_disparity("in.npy", picture.size());
   const auto result = vergence({"sbs", "in.tif", "input.depth=in.npy", "-o", "out.tif"});
@@ -284,7 +264,7 @@ TEST_F(Sbs, FloatingPointStaysFloatingPointInTiff) {
 }
 
 TEST_F(Sbs, SizeLimitsHoldForTheWholeFrame) {
-  write_pair("in", numbered(64, 40));
+  write_pair("in", numbered({64, 40}));
   (void)sbs({"output.max_width_px=100", "-o", "a.png"});
   EXPECT_LE(read("a.png").cols, 100);
   EXPECT_EQ(read("a.png").cols % 2, 0);
@@ -313,7 +293,7 @@ TEST_F(Sbs, BarsAreLeftOutAndPutBack) {
 
 TEST_F(Sbs, NamesLoseWordsOfOtherFormats) {
   for (const char* name : {"trip_360_LR", "180x180-walk.SBS", "LR"}) {
-    write_pair(name, numbered(38, 20));
+    write_pair(name, numbered({38, 20}));
   }
   const auto result =
       vergence({"sbs", "trip_360_LR.png", "180x180-walk.SBS.png", "LR.png", "input.depth=LR.npy"});
@@ -322,8 +302,8 @@ TEST_F(Sbs, NamesLoseWordsOfOtherFormats) {
 }
 
 TEST_F(Sbs, NamesThatOnlyDifferInSuchWordsStayApart) {
-  write_pair("a", numbered(38, 20));
-  write_pair("a_360", numbered(38, 20));
+  write_pair("a", numbered({38, 20}));
+  write_pair("a_360", numbered({38, 20}));
   const auto result = vergence({"sbs", "a.png", "a_360.png", "input.depth=a.npy"});
   EXPECT_EQ(result.exit_code, 0) << result.errors;
   EXPECT_EQ(result.output, "a_LRF_Full_SBS.png\na_360_LRF_Full_SBS.png\n");
@@ -334,7 +314,7 @@ class SbsFolder : public Sbs {
   SbsFolder() {
     fs::create_directories(folder_ / "in" / "deep");
     for (const char* name : {"a", "b", "deep/c"}) {
-      media::write_picture(folder_ / "in" / (std::string(name) + ".png"), numbered(38, 20));
+      media::write_picture(folder_ / "in" / (std::string(name) + ".png"), numbered({38, 20}));
     }
     write_disparity("d.npy", {38, 20});
   }
@@ -400,7 +380,7 @@ TEST_F(SbsFolder, SeveralInputsNeedAFolder) {
 }
 
 TEST_F(Sbs, WrongUsageIsSaidBeforeTheWork) {
-  write_pair("in", numbered(38, 20));
+  write_pair("in", numbered({38, 20}));
   const auto usage = [&](std::vector<std::string> more, const std::string& words) {
     std::vector<std::string> arguments = {"sbs", "in.png", "input.depth=in.npy"};
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -421,7 +401,7 @@ TEST_F(Sbs, WrongUsageIsSaidBeforeTheWork) {
 }
 
 TEST_F(Sbs, DisparityOfAPairIsNotDepth) {
-  write_pair("in", numbered(38, 20));
+  write_pair("in", numbered({38, 20}));
   const auto result =
       vergence({"depth", "in.png", "--depth", "in.npy", "-o", "out.exr", "input.projection=flat"});
   EXPECT_EQ(result.exit_code, 2);
@@ -466,7 +446,7 @@ TEST_F(Sbs, ExportedDepthMakesTheSameAgain) {
 }
 
 TEST_F(Sbs, PreviewShowsEverythingOnOneSheet) {
-  write_pair("in", numbered(64, 40));
+  write_pair("in", numbered({64, 40}));
   EXPECT_EQ(sbs({"--preview"}), "in_preview.png\nin_preview.webp\n");
   const cv::Mat sheet = read("in_preview.png");
   EXPECT_GT(sheet.cols, 1900);
@@ -484,7 +464,7 @@ TEST_F(Sbs, PreviewShowsEverythingOnOneSheet) {
 }
 
 TEST_F(Sbs, FindParamSweepsAStill) {
-  media::write_picture(folder_ / "in.png", numbered(64, 40));
+  media::write_picture(folder_ / "in.png", numbered({64, 40}));
   cv::Mat nearness(40, 64, CV_32FC1);
   cv::randu(nearness, 0.0, 1.0);
   media::write_depth(folder_ / "in.npy", Disparity(nearness), {});
@@ -528,7 +508,7 @@ class SbsVideo : public Sbs {
     media::SegmentWriter writer(folder_ / name, format, options);
     for (int i = 0; i < num_frames; ++i) {
       media::VideoFrame frame;
-      frame.picture = numbered(64, 48) - cv::Scalar::all(10 * i);
+      frame.picture = numbered({64, 48}) - cv::Scalar::all(10 * i);
       frame.pts = i;
       frame.index = i;
       writer.write(frame);
@@ -568,7 +548,7 @@ TEST_F(SbsVideo, EveryPixelOfEveryFrameIsInItsPlace) {
   const auto frames = frames_of("out.mkv");
   ASSERT_EQ(frames.size(), 4U);
   for (int i = 0; i < 4; ++i) {
-    const cv::Mat picture = numbered(64, 48) - cv::Scalar::all(10 * i);
+    const cv::Mat picture = numbered({64, 48}) - cv::Scalar::all(10 * i);
     EXPECT_LE(largest_difference(frames[static_cast<std::size_t>(i)],
                                  beside(moved(picture, 2), moved(picture, -2))),
               1.0)
@@ -584,7 +564,7 @@ TEST_F(SbsVideo, FrameSequentialShowsTheEyesInTurn) {
   ASSERT_EQ(result.exit_code, 0) << result.errors;
   const auto frames = frames_of("out.mkv");
   ASSERT_EQ(frames.size(), 6U);
-  const cv::Mat second = numbered(64, 48) - cv::Scalar::all(10);
+  const cv::Mat second = numbered({64, 48}) - cv::Scalar::all(10);
   EXPECT_LE(largest_difference(frames[2], moved(second, 2)), 1.0);
   EXPECT_LE(largest_difference(frames[3], moved(second, -2)), 1.0);
 }
@@ -704,7 +684,7 @@ TEST_F(Sbs, EvalLeavesOutWhatTheLeftCameraDidNotSee) {
 
 TEST_F(Sbs, EvalSaysWhatIsWrong) {
   write_scene("a.png");
-  media::write_picture(folder_ / "b.png", numbered(38, 20));
+  media::write_picture(folder_ / "b.png", numbered({38, 20}));
   const auto two = vergence({"eval", "--stereo", "a.png", "a.png"});
   EXPECT_EQ(two.exit_code, 2);
   EXPECT_THAT(two.errors, HasSubstr("LEFT RIGHT REF"));

@@ -47,4 +47,15 @@ std::vector<media::VideoFrame> read_video(const std::filesystem::path& file,
   return frames;
 }
 
+media::HdrMetadata hdr10() {
+  media::MasteringDisplay display;
+  display.primaries = {{{{{34000, 50000}, {16000, 50000}}},
+                        {{{13250, 50000}, {34500, 50000}}},
+                        {{{7500, 50000}, {3000, 50000}}}}};
+  display.white_point = {{{15635, 50000}, {16450, 50000}}};
+  display.min_luminance = {50, 10000};
+  display.max_luminance = {10000000, 10000};
+  return {display, media::ContentLight{1000, 400}};
+}
+
 }  // namespace vergence::test

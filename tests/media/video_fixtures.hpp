@@ -29,4 +29,7 @@ std::string plane_values(const std::string& pixel_format, double first, double s
 std::vector<media::VideoFrame> read_video(const std::filesystem::path& file,
                                           const media::VideoReadOptions& options = {});
 
+// Static metadata of HDR10: P3 primaries, D65, 0.005 to 1000 cd/m2, MaxCLL 1000, MaxFALL 400.
+media::HdrMetadata hdr10();
+
 }  // namespace vergence::test

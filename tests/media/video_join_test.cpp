@@ -598,14 +598,7 @@ TEST(VideoJoin, Hdr10AndHlgStandInTheContainer) {
                             " -pix_fmt yuv420p10le -color_primaries bt2020 -color_trc smpte2084 "
                             "-colorspace bt2020nc -color_range tv -c:v libx264 in.mp4");
   Work work;
-  media::MasteringDisplay display;
-  display.primaries = {{{{{34000, 50000}, {16000, 50000}}},
-                        {{{13250, 50000}, {34500, 50000}}},
-                        {{{7500, 50000}, {3000, 50000}}}}};
-  display.white_point = {{{15635, 50000}, {16450, 50000}}};
-  display.min_luminance = {50, 10000};
-  display.max_luminance = {10000000, 10000};
-  work.hdr = {display, media::ContentLight{1000, 400}};
+  work.hdr = test::hdr10();
   for (const char* codec : {"libx265", "libx264", "libsvtav1"}) {
     for (const char* name : {"out.mp4", "out.mkv"}) {
       work.encode = {.codec = codec};

@@ -303,17 +303,6 @@ TEST(VideoWriter, RefusesFramesThatDoNotFit) {
   EXPECT_THROW(writer.write(frame), std::invalid_argument);
 }
 
-media::HdrMetadata hdr10() {
-  media::MasteringDisplay display;
-  display.primaries = {{{{{34000, 50000}, {16000, 50000}}},
-                        {{{13250, 50000}, {34500, 50000}}},
-                        {{{7500, 50000}, {3000, 50000}}}}};
-  display.white_point = {{{15635, 50000}, {16450, 50000}}};
-  display.min_luminance = {50, 10000};
-  display.max_luminance = {10000000, 10000};
-  return {display, media::ContentLight{1000, 400}};
-}
-
 TEST(VideoWriter, Hdr10StandsInTheBitstream) {
   const TemporaryFolder folder;
   VideoFormat format = format_of({128, 64}, 10);
@@ -322,7 +311,7 @@ TEST(VideoWriter, Hdr10StandsInTheBitstream) {
                   .matrix = "bt2020nc",
                   .full_range = false,
                   .chroma_location = "left"};
-  format.hdr = hdr10();
+  format.hdr = test::hdr10();
   write_segment(folder / "s.nut", format, codec("libx265"), {0, 3000});
   const std::string said =
       run(fmt::format("ffprobe -v error -select_streams v -show_frames '{}' | grep -A20 Mastering",

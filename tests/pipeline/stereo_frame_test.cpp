@@ -6,6 +6,7 @@
 #include "media/picture.hpp"
 #include "stereo/nearness.hpp"
 #include "tests/stereo/npz.hpp"
+#include "tests/support/numbered_picture.hpp"
 #include "tests/support/paths.hpp"
 
 #include <cmath>
@@ -16,28 +17,10 @@
 namespace vergence::pipeline {
 namespace {
 
+using test::moved;
+using test::numbered;
+
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-// Every pixel is another one: column and row stand in the colours.
-cv::Mat numbered(cv::Size size) {
-  cv::Mat picture(size, CV_8UC3);
-  for (int y = 0; y < size.height; ++y) {
-    for (int x = 0; x < size.width; ++x) {
-      picture.at<cv::Vec3b>(y, x) = {static_cast<uchar>(x), static_cast<uchar>(y),
-                                     static_cast<uchar>(x * 7 + y * 13)};
-    }
-  }
-  return picture;
-}
-
-// The picture with its content moved to the right, the border repeated.
-cv::Mat moved(const cv::Mat& picture, int right) {
-  cv::Mat result(picture.size(), picture.type());
-  for (int x = 0; x < picture.cols; ++x) {
-    picture.col(std::clamp(x - right, 0, picture.cols - 1)).copyTo(result.col(x));
-  }
-  return result;
-}
 
 bool same(const cv::Mat& a, const cv::Mat& b) {
   return a.size() == b.size() && a.type() == b.type() && cv::norm(a, b, cv::NORM_INF) == 0.0;

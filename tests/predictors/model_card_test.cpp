@@ -9,6 +9,8 @@
 #include <random>
 #include <sstream>
 
+#include <fmt/format.h>
+
 namespace vergence::predictors {
 namespace {
 
@@ -217,7 +219,7 @@ TEST(ModelCard, KnowsWhatCanonicalCamerasUsuallyAre) {
 
 TEST(ModelCard, TakesASizeFromTheShapeOfATracedFile) {
   const CardInput input =
-      parse_model_card(std::string(kCard) + "[limits]\nfixed_shape = [384, 512]", "card.toml")
+      parse_model_card(fmt::format("{}[limits]\nfixed_shape = [384, 512]", kCard), "card.toml")
           .input;
   EXPECT_EQ(input.resize, ResizeRule::kExact);
   EXPECT_EQ(input.exact_size, cv::Size(512, 384));
