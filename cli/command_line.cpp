@@ -16,111 +16,6 @@
 namespace vergence::cli {
 namespace {
 
-constexpr int kAnyNumber = std::numeric_limits<int>::max();
-
-const Flag kOutput{"-o,--output", "PATH", "", &CommandLine::output, ""};
-
-Flag output_flag(const char* help) {
-  Flag flag = kOutput;
-  flag.help = help;
-  return flag;
-}
-
-const std::vector<Command>& table() {
-  static const std::vector<Command> kCommands = {
-      {"depth",
-       "INPUT... [-o OUT] [key=value...]",
-       "depth of a photo, a 360 photo, or a folder of them",
-       "Writes ray distances (.exr, .pfm, .npy, 16-bit .png) with a sidecar .toml and a colour "
-       "preview.\nOUT is a file for one input, a folder for several; without it NAME_depth.exr "
-       "appears beside\neach input. A folder as INPUT stands for the pictures in it.",
-       1,
-       kAnyNumber,
-       {output_flag("where to write"),
-        {"--depth", "FILE", "input.depth", nullptr, "your own depth instead of a prediction"}},
-       {"device", "threads", "input", "view", "mask", "views", "predictor", "alignment", "fusion",
-        "sky", "scale", "output"}},
-      {"mesh",
-       "INPUT [-o OUT.glb|gltf|fbx|obj|ply] [--depth FILE] [key=value...]",
-       "textured mesh, point cloud or splats",
-       "The format is that of OUT's extension; without OUT NAME.glb appears beside the input. "
-       "INPUT may be\nleft out where --depth gives a depth file: the mesh then has no picture.",
-       0,
-       kAnyNumber,
-       {output_flag("where to write"),
-        {"--depth", "FILE", "input.depth", nullptr, "your own depth instead of a prediction"}},
-       {"device", "threads", "input", "view", "mask", "views", "predictor", "alignment", "fusion",
-        "sky", "scale", "mesh"}},
-      {"sbs",
-       "INPUT... [-o OUT] [key=value...]",
-       "flat photos and videos become 3D ones",
-       "Photos, videos, folders of them, .txt lists (one file a line), iw3_export.yml; - is a pipe "
-       "(y4m,\nMatroska). OUT is a file for one input (- = stdout), a folder for several; without "
-       "it a file named\nafter the layout, for example NAME_LRF_Full_SBS.png, appears beside each "
-       "input. A video that was\ninterrupted goes on when the same command is given again.",
-       1,
-       kAnyNumber,
-       {output_flag("where to write"),
-        {"--depth", "FILE", "input.depth", nullptr, "your own depth instead of a prediction"},
-        {"-r,--recursive", "", "batch.recursive", nullptr, "folders of folders too"},
-        {"--skip-existing", "", "batch.skip_existing", nullptr,
-         "leave out inputs whose output is there"},
-        {"--preview", "", "output.preview_sheet", nullptr,
-         "only a sheet: picture, depth, both eyes, comfort"},
-        {"--find-param", "NAMES", "", &CommandLine::find_param,
-         "only a sheet of several values of divergence,convergence ..."}},
-       {"device", "threads", "input", "predictor", "stereo", "temporal", "video", "batch", "names",
-        "output"}},
-      {"views",
-       "INPUT -o DIR [key=value...]",
-       "the tangent views of a 360 photo, for networks run elsewhere",
-       "Writes view_00.png ... and views.json. Their maps come back with predictor=files\n"
-       "predictor.path=DIR.",
-       1,
-       1,
-       {output_flag("the folder")},
-       {"input", "view", "mask", "views"}},
-      {"eval",
-       "--pred P --gt G [--align HOW] [--sphere] [--mask M] [--cap M] | --stereo LEFT RIGHT REF "
-       "[--disparity D] [--json FILE|-]",
-       "metrics of depth, or of a synthesised view",
-       "With --stereo, three pictures of one size: LEFT is the source, RIGHT the right eye's view "
-       "that was\nmade from it, REF the real right picture. D is LEFT's disparity in pixels "
-       "(input of the protocol's\ninner, visible and disoccluded PSNR).",
-       0,
-       3,
-       {{"--pred", "FILE", "", &CommandLine::prediction, "the prediction"},
-        {"--gt", "FILE", "", &CommandLine::ground_truth, "the ground truth"},
-        {"--align", "HOW", "eval.align", nullptr, "none, median, scale, disparity or depth"},
-        {"--sphere", "", "eval.sphere", nullptr, "both are full panoramas: weigh by area too"},
-        {"--mask", "PICTURE", "eval.mask", nullptr, "black pixels are ignored"},
-        {"--stereo", "", "eval.stereo", nullptr, "compare pictures: LEFT RIGHT REF"},
-        {"--disparity", "FILE", "eval.disparity", nullptr, "disparity of LEFT"},
-        {"--cap", "METRES", "eval.cap_m", nullptr, "ground truth beyond is ignored"},
-        {"--json", "FILE", "", &CommandLine::json, "also write JSON; - = to stdout, no table"}},
-       {"eval"}},
-      {"models",
-       "list|info|verify|fetch [NAME...] [key=value...]",
-       "known networks: what they are, and their files",
-       "  list              what is known: licence, size, where its file is\n"
-       "  info NAME...      all that the model card tells\n"
-       "  verify [NAME...]  SHA-256 of files against card or first fetch; a FILE will do too\n"
-       "  fetch NAME...     download the official file; goes on where it was cut off",
-       1,
-       kAnyNumber,
-       {{"--to", "DIR", "models.folder", nullptr, "fetch into this folder"},
-        {"--url", "URL", "models.url", nullptr, "fetch from this address"},
-        {"--force", "", "models.force", nullptr, "fetch also what is there already"},
-        {"--accept-license", "", "models.accept_license", nullptr,
-         "agree to licences without commercial use"},
-        {"--json", "FILE", "", &CommandLine::json,
-         "list, info, verify: also write JSON; - = to stdout"}},
-       {"models"}},
-      {"config", "[key=value...]", "print the composed configuration", "", 0, 0, {}, {""}},
-  };
-  return kCommands;
-}
-
 // Flags of every command that fill a field with a value.
 const std::vector<Flag>& common_value_flags() {
   static const std::vector<Flag> kFlags = {
@@ -140,7 +35,7 @@ bool takes_value(std::string_view flag) {
   };
   const auto& common = common_value_flags();
   return std::any_of(common.begin(), common.end(), matches) ||
-         std::any_of(table().begin(), table().end(), [&](const Command& command) {
+         std::any_of(commands().begin(), commands().end(), [&](const Command& command) {
            return std::any_of(command.flags.begin(), command.flags.end(), matches);
          });
 }
@@ -187,7 +82,7 @@ class Parser {
   Parser(const Command* command, CommandLine& line) : line_(line) {
     app_.set_help_flag();
     app_.allow_extras();
-    app_.add_option("arguments", positionals_)->expected(0, kAnyNumber);
+    app_.add_option("arguments", positionals_)->expected(0, std::numeric_limits<int>::max());
     app_.add_option("--config-dir", config_dirs_)
         ->expected(1)
         ->allow_extra_args(false)
@@ -322,16 +217,6 @@ std::string common_lines() {
 
 }  // namespace
 
-std::span<const Command> commands() {
-  return table();
-}
-
-const Command* find_command(std::string_view name) {
-  const auto found = std::find_if(table().begin(), table().end(),
-                                  [&](const Command& command) { return command.name == name; });
-  return found == table().end() ? nullptr : &*found;
-}
-
 bool is_override(std::string_view argument) {
   if (argument.empty()) return false;
   if (argument[0] == '~' || argument[0] == '+') return true;
@@ -358,7 +243,7 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
     command = find_command(line.command);
     if (command == nullptr) {
       std::vector<std::string> names;
-      for (const auto& known : table()) names.emplace_back(known.name);
+      for (const auto& known : commands()) names.emplace_back(known.name);
       throw_unknown("command", line.command, names,
                     "the commands are " + quoted_list(names, "and"));
     }
@@ -377,7 +262,7 @@ std::string program_help() {
   std::string text =
       "Vergence turns 360 panoramas, photos and videos into depth maps, textured meshes and 3D.\n\n"
       "usage: vergence COMMAND [arguments] [key=value...]\n\ncommands:\n";
-  for (const auto& command : table()) {
+  for (const auto& command : commands()) {
     text += fmt::format("  {:<22} {}\n", command.name, command.summary);
   }
   return text + "\non every command:\n" + common_lines() +

@@ -64,6 +64,29 @@ enum class StereoTag {
   kFrameSequential
 };
 
+// Which part of the sphere each eye's picture shows, as files tell it (Google's Spherical Video V2
+// and V1, Matroska's Projection). Absent = a flat picture.
+struct SphericalTag {
+  enum class Projection {
+    kEquirectangular,  // cropped: less than the whole sphere (VR180)
+    kCubemap,          // 3 x 2
+    kMesh,             // a mesh of its own: read only
+    kFisheye,          // of Apple's boxes only
+  };
+  Projection projection = Projection::kEquirectangular;
+  // Shares of the full 360 x 180 degrees that are cut away, 0..1; VR180: left = right = 0.25.
+  double top = 0.0;
+  double bottom = 0.0;
+  double left = 0.0;
+  double right = 0.0;
+  // Pose in degrees, as the boxes have it (counter-clockwise about up, right and forward).
+  double yaw_deg = 0.0;
+  double pitch_deg = 0.0;
+  double roll_deg = 0.0;
+
+  bool operator==(const SphericalTag&) const = default;
+};
+
 // One picture of a video.
 struct VideoFrame {
   // RGB, full range, CV_8UC3, or CV_16UC3 (0..65535) where the video has more than 8 bits.

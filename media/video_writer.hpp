@@ -45,6 +45,8 @@ struct VideoFormat {
   StereoTag stereo = StereoTag::kNone;
   bool squeezed = false;     // each eye has half its width (kSideBySide) or height (kTopBottom)
   bool right_first = false;  // the right eye's picture is on the left, on top or first
+  std::optional<SphericalTag> spherical = {};  // what players are told of each eye's picture
+  bool apple = false;  // also Apple's boxes (vexu, hfov), of HEVC in MP4 or MOV: experimental
 
   // The usual time between two frames, in the time base, at least 1; 25 a second if not known.
   [[nodiscard]] std::int64_t ticks_per_frame() const;

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of commands: what each takes, and what its help says.
+#include "cli/command_line.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace vergence::cli {
+namespace {
+
+constexpr int kAnyNumber = std::numeric_limits<int>::max();
+
+const Flag kOutput{"-o,--output", "PATH", "", &CommandLine::output, ""};
+
+Flag output_flag(const char* help) {
+  Flag flag = kOutput;
+  flag.help = help;
+  return flag;
+}
+
+const std::vector<Command>& table() {
+  static const std::vector<Command> kCommands = {
+      {"depth",
+       "INPUT... [-o OUT] [key=value...]",
+       "depth of a photo, a 360 photo, or a folder of them",
+       "Writes ray distances (.exr, .pfm, .npy, 16-bit .png) with a sidecar .toml and a colour "
+       "preview.\nOUT is a file for one input, a folder for several; without it NAME_depth.exr "
+       "appears beside\neach input. A folder as INPUT stands for the pictures in it.",
+       1,
+       kAnyNumber,
+       {output_flag("where to write"),
+        {"--depth", "FILE", "input.depth", nullptr, "your own depth instead of a prediction"}},
+       {"device", "threads", "input", "view", "mask", "views", "predictor", "alignment", "fusion",
+        "sky", "scale", "output"}},
+      {"mesh",
+       "INPUT [-o OUT.glb|gltf|fbx|obj|ply] [--depth FILE] [key=value...]",
+       "textured mesh, point cloud or splats",
+       "The format is that of OUT's extension; without OUT NAME.glb appears beside the input. "
+       "INPUT may be\nleft out where --depth gives a depth file: the mesh then has no picture.",
+       0,
+       kAnyNumber,
+       {output_flag("where to write"),
+        {"--depth", "FILE", "input.depth", nullptr, "your own depth instead of a prediction"}},
+       {"device", "threads", "input", "view", "mask", "views", "predictor", "alignment", "fusion",
+        "sky", "scale", "mesh"}},
+      {"sbs",
+       "INPUT... [-o OUT] [key=value...]",
+       "flat photos and videos become 3D ones",
+       "Photos, videos, folders of them, .txt lists (one file a line), iw3_export.yml; - is a pipe "
+       "(y4m,\nMatroska). OUT is a file for one input (- = stdout), a folder for several; without "
+       "it a file named\nafter the layout, for example NAME_LRF_Full_SBS.png, appears beside each "
+       "input. A video that was\ninterrupted goes on when the same command is given again.",
+       1,
+       kAnyNumber,
+       {output_flag("where to write"),
+        {"--depth", "FILE", "input.depth", nullptr, "your own depth instead of a prediction"},
+        {"-r,--recursive", "", "batch.recursive", nullptr, "folders of folders too"},
+        {"--skip-existing", "", "batch.skip_existing", nullptr,
+         "leave out inputs whose output is there"},
+        {"--preview", "", "output.preview_sheet", nullptr,
+         "only a sheet: picture, depth, both eyes, comfort"},
+        {"--find-param", "NAMES", "", &CommandLine::find_param,
+         "only a sheet of several values of divergence,convergence ..."}},
+       {"device", "threads", "input", "predictor", "stereo", "temporal", "video", "batch", "names",
+        "output"}},
+      {"views",
+       "INPUT -o DIR [key=value...]",
+       "the tangent views of a 360 photo, for networks run elsewhere",
+       "Writes view_00.png ... and views.json. Their maps come back with predictor=files\n"
+       "predictor.path=DIR.",
+       1,
+       1,
+       {output_flag("the folder")},
+       {"input", "view", "mask", "views"}},
+      {"eval",
+       "--pred P --gt G [--align HOW] [--sphere] [--mask M] [--cap M] | --stereo LEFT RIGHT REF "
+       "[--disparity D] [--json FILE|-]",
+       "metrics of depth, or of a synthesised view",
+       "With --stereo, three pictures of one size: LEFT is the source, RIGHT the right eye's view "
+       "that was\nmade from it, REF the real right picture. D is LEFT's disparity in pixels "
+       "(input of the protocol's\ninner, visible and disoccluded PSNR).",
+       0,
+       3,
+       {{"--pred", "FILE", "", &CommandLine::prediction, "the prediction"},
+        {"--gt", "FILE", "", &CommandLine::ground_truth, "the ground truth"},
+        {"--align", "HOW", "eval.align", nullptr, "none, median, scale, disparity or depth"},
+        {"--sphere", "", "eval.sphere", nullptr, "both are full panoramas: weigh by area too"},
+        {"--mask", "PICTURE", "eval.mask", nullptr, "black pixels are ignored"},
+        {"--stereo", "", "eval.stereo", nullptr, "compare pictures: LEFT RIGHT REF"},
+        {"--disparity", "FILE", "eval.disparity", nullptr, "disparity of LEFT"},
+        {"--cap", "METRES", "eval.cap_m", nullptr, "ground truth beyond is ignored"},
+        {"--json", "FILE", "", &CommandLine::json, "also write JSON; - = to stdout, no table"}},
+       {"eval"}},
+      {"models",
+       "list|info|verify|fetch [NAME...] [key=value...]",
+       "known networks: what they are, and their files",
+       "  list              what is known: licence, size, where its file is\n"
+       "  info NAME...      all that the model card tells\n"
+       "  verify [NAME...]  SHA-256 of files against card or first fetch; a FILE will do too\n"
+       "  fetch NAME...     download the official file; goes on where it was cut off",
+       1,
+       kAnyNumber,
+       {{"--to", "DIR", "models.folder", nullptr, "fetch into this folder"},
+        {"--url", "URL", "models.url", nullptr, "fetch from this address"},
+        {"--force", "", "models.force", nullptr, "fetch also what is there already"},
+        {"--accept-license", "", "models.accept_license", nullptr,
+         "agree to licences without commercial use"},
+        {"--json", "FILE", "", &CommandLine::json,
+         "list, info, verify: also write JSON; - = to stdout"}},
+       {"models"}},
+      {"config", "[key=value...]", "print the composed configuration", "", 0, 0, {}, {""}},
+  };
+  return kCommands;
+}
+
+}  // namespace
+
+std::span<const Command> commands() {
+  return table();
+}
+
+const Command* find_command(std::string_view name) {
+  const auto found = std::find_if(commands().begin(), commands().end(),
+                                  [&](const Command& command) { return command.name == name; });
+  return found == commands().end() ? nullptr : &*found;
+}
+
+}  // namespace vergence::cli
