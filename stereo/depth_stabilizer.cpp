@@ -36,8 +36,9 @@ constexpr int kCutReach = 6;
 constexpr float kCutContrast = 2.0F;
 
 // How fast the range of a shot and the nearness at the borders may change, per second.
-constexpr double kWiden = 0.5;         // of the range's width
-constexpr double kNarrow = 0.05;       // of the range's width
+constexpr double kWiden = 0.5;    // of the range's width
+constexpr double kNarrow = 0.05;  // of the range's width
+constexpr double kMedianSeconds = 2.0;
 constexpr double kBorderNearer = 1.0;  // of nearness
 constexpr double kBorderFarther = 0.25;
 
@@ -383,6 +384,7 @@ FrameDecision DepthStabilizer::decide(std::size_t place) {
   };
   decision.left_border = border(&FrameStatistics::left_border, last_.left_border);
   decision.right_border = border(&FrameStatistics::right_border, last_.right_border);
+  decision.median = median_over(window, seconds);
   last_ = decision;
   last_time_s_ = frame.statistics.time_s;
   return decision;
@@ -456,6 +458,18 @@ float DepthStabilizer::subject_convergence(const Span& window, const DepthRange&
     sum += std::clamp(plane, 0.0F, 1.0F);
   }
   return sum / static_cast<float>(window.last - window.first);
+}
+
+float DepthStabilizer::median_over(const Span& window, double seconds) const {
+  if (options_.range == RangeMode::kFrame) return frames_[window.first].statistics.median;
+  double sum = 0.0;
+  for (std::size_t place = window.first; place < window.last; ++place) {
+    sum += frames_[place].statistics.median;
+  }
+  const double target = sum / static_cast<double>(window.last - window.first);
+  if (frames_[window.first].first_of_shot) return static_cast<float>(target);
+  const double kept = std::exp(-seconds / kMedianSeconds);
+  return static_cast<float>(target + kept * (static_cast<double>(last_.median) - target));
 }
 
 float DepthStabilizer::nearest_at(const Span& window, float FrameStatistics::*side,

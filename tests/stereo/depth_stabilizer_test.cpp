@@ -440,6 +440,21 @@ TEST(DepthStabilizer, BordersAreNearnessAndSteady) {
   }
 }
 
+TEST(DepthStabilizer, MedianIsSteadyWithinAShotAndNewAtCuts) {
+  std::vector<FrameStatistics> frames = still(60);
+  for (std::size_t i = 0; i < frames.size(); ++i) frames[i].median = i % 2 == 0 ? 4.0F : 5.0F;
+  for (std::size_t i = 30; i < frames.size(); ++i) {
+    frames[i].median += 3.0F;
+    frames[i].luma.fill(0.0F);
+    for (std::size_t quarter = 0; quarter < 4; ++quarter) frames[i].luma[16 * quarter] = 1.0F;
+  }
+  const auto decisions = decide(frames, {});
+  ASSERT_TRUE(decisions[30].first_of_shot);
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    EXPECT_NEAR(decisions[i].median, i < 30 ? 4.5 : 7.5, 0.1) << i;
+  }
+}
+
 TEST(DepthStabilizer, DecidesTheSameAgainFromTheStatisticsAlone) {
   Clip clip;
   clip.add_many(make_world(1), 33);
