@@ -2,6 +2,8 @@
 // What the decoders and encoders of this room share; not installed.
 #pragma once
 
+#include "media/picture.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -35,8 +37,9 @@ struct ExifFacts {
 struct Decoded {
   // [height, width] grey (1 channel), RGB (3) or RGBA (4, not premultiplied); CV_8U, 16U or 32F.
   cv::Mat pixels;
-  std::vector<std::string> xmp;  // RDF/XML packets
+  std::vector<std::string> xmp;  // RDF/XML packets, the file's own first
   std::string exif;              // TIFF structure, without the "Exif\0\0" in front
+  std::string icc;               // colour profile
   std::optional<ExifFacts>
       facts;             // from decoders that know the tags themselves; `exif` is then empty
   bool upright = false;  // the decoder has applied the orientation itself
@@ -47,6 +50,8 @@ struct Decoded {
 [[nodiscard]] Decoded decode_tiff(const Source& source);
 [[nodiscard]] Decoded decode_webp(const Source& source);
 [[nodiscard]] Decoded decode_heif(const Source& source);
+// Of one of the pictures that are in a HEIF file (heif_items).
+[[nodiscard]] Decoded decode_heif_item(const Source& source, std::uint32_t item);
 [[nodiscard]] Decoded decode_radiance(const Source& source);
 [[nodiscard]] Decoded decode_exr(const Source& source);
 [[nodiscard]] Decoded decode_bmp(const Source& source);
@@ -66,6 +71,30 @@ using Attributes = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] std::vector<std::uint8_t> encode_webp(const cv::Mat& pixels);
 [[nodiscard]] std::vector<std::uint8_t> encode_exr(const cv::Mat& pixels,
                                                    const Attributes& attributes = {});
+
+// A picture for a HEIC or AVIF file: RGB, CV_8U or CV_16U.
+struct HeifPicture {
+  cv::Mat pixels;
+  PictureBlocks blocks;
+};
+
+struct HeifOptions {
+  bool av1 = false;  // AVIF; otherwise HEIC
+  int quality = 92;
+};
+
+// A file of one or more pictures, the first being the one that viewers show. Throws Error where
+// this machine's libheif has no encoder for it, or the encoder fails.
+[[nodiscard]] std::vector<std::uint8_t> encode_heif(std::span<const HeifPicture> pictures,
+                                                    const HeifOptions& options);
+
+// A picture that stands on its own in a HEIF file: no thumbnail, no part of another.
+struct HeifItem {
+  std::uint32_t id = 0;
+  cv::Size size;  // as shown
+};
+
+[[nodiscard]] std::vector<HeifItem> heif_items(const Source& source);
 
 // Throws Error: the file is of the right type, but its content is wrong (`reason`: "the JPEG data
 // end too early").

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// HEIC, HEIF and AVIF by way of libheif, 8 to 16 bit. Rotation and mirroring are properties of the
-// file that libheif applies itself; EXIF's orientation does not count then (ISO/IEC 23008-12).
+// HEIC, HEIF and AVIF by way of libheif, 8 to 16 bit in, 8 or 10 bit out. Rotation and mirroring
+// are properties of the file that libheif applies itself; EXIF's orientation does not count then
+// (ISO/IEC 23008-12).
+#include "core/error.hpp"
 #include "media/codec.hpp"
 #include "media/picture.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 
+#include <fmt/format.h>
 #include <libheif/heif.h>
 
 namespace vergence::media::codec {
@@ -24,6 +28,9 @@ using Context = std::unique_ptr<heif_context, Release<heif_context_free>>;
 using Handle = std::unique_ptr<heif_image_handle, Release<heif_image_handle_release>>;
 using Image = std::unique_ptr<heif_image, Release<heif_image_release>>;
 using Options = std::unique_ptr<heif_decoding_options, Release<heif_decoding_options_free>>;
+using Encoder = std::unique_ptr<heif_encoder, Release<heif_encoder_release>>;
+using EncodingOptions = std::unique_ptr<heif_encoding_options, Release<heif_encoding_options_free>>;
+using Nclx = std::unique_ptr<heif_color_profile_nclx, Release<heif_nclx_color_profile_free>>;
 
 void check(const heif_error& error, const Source& source) {
   if (error.code == heif_error_Ok) return;
@@ -73,6 +80,11 @@ cv::Mat decode_pixels(const Source& source, const heif_image_handle* handle) {
 }
 
 void collect_metadata(const heif_image_handle* handle, Decoded& decoded) {
+  decoded.icc.resize(heif_image_handle_get_raw_color_profile_size(handle));
+  if (!decoded.icc.empty() &&
+      heif_image_handle_get_raw_color_profile(handle, decoded.icc.data()).code != heif_error_Ok) {
+    decoded.icc.clear();
+  }
   const int count = heif_image_handle_get_number_of_metadata_blocks(handle, nullptr);
   if (count <= 0) return;
   std::vector<heif_item_id> ids(static_cast<std::size_t>(count));
@@ -96,24 +108,166 @@ void collect_metadata(const heif_image_handle* handle, Decoded& decoded) {
   }
 }
 
-}  // namespace
-
-Decoded decode_heif(const Source& source) {
-  const Context context(heif_context_alloc());
+// Reads the file's structure; `source` must outlive the context.
+Context open(const Source& source) {
+  Context context(heif_context_alloc());
   heif_context_set_maximum_image_size_limit(context.get(), kMaxPictureWidth);
   check(heif_context_read_from_memory_without_copy(context.get(), source.bytes.data(),
                                                    source.bytes.size(), nullptr),
         source);
+  return context;
+}
+
+Decoded decode(const Source& source, const heif_image_handle* handle) {
+  check_size(source, heif_image_handle_get_width(handle), heif_image_handle_get_height(handle));
+  Decoded decoded;
+  decoded.upright = true;
+  decoded.pixels = decode_pixels(source, handle);
+  collect_metadata(handle, decoded);
+  return decoded;
+}
+
+constexpr int kDeepBits = 10;  // what phones and browsers decode
+
+void check_encoded(const heif_error& error, std::string_view coding) {
+  if (error.code == heif_error_Ok) return;
+  throw Error(fmt::format("the {} encoder failed: {}", coding,
+                          error.message != nullptr ? error.message : "no reason given"));
+}
+
+// libheif's own copy of the pixels, 8 bit or 10.
+Image image_of(const cv::Mat& pixels, std::string_view coding) {
+  const bool deep = pixels.depth() == CV_16U;
+  heif_image* raw = nullptr;
+  check_encoded(heif_image_create(
+                    pixels.cols, pixels.rows, heif_colorspace_RGB,
+                    deep ? heif_chroma_interleaved_RRGGBB_LE : heif_chroma_interleaved_RGB, &raw),
+                coding);
+  Image image(raw);
+  check_encoded(heif_image_add_plane(raw, heif_channel_interleaved, pixels.cols, pixels.rows,
+                                     deep ? kDeepBits : 8),
+                coding);
+  int stride = 0;
+  std::uint8_t* to = heif_image_get_plane(raw, heif_channel_interleaved, &stride);
+  cv::Mat shallow;
+  if (deep) pixels.convertTo(shallow, CV_16U, ((1 << kDeepBits) - 1) / 65535.0);
+  const cv::Mat& from = deep ? shallow : pixels;
+  for (int y = 0; y < from.rows; ++y) {
+    std::memcpy(to + std::ptrdiff_t{stride} * y, from.ptr(y),
+                static_cast<std::size_t>(from.cols) * from.elemSize());
+  }
+  return image;
+}
+
+// sRGB, in the matrix of still pictures.
+Nclx srgb_tags() {
+  Nclx tags(heif_nclx_color_profile_alloc());
+  tags->color_primaries = heif_color_primaries_ITU_R_BT_709_5;
+  tags->transfer_characteristics = heif_transfer_characteristic_IEC_61966_2_1;
+  tags->matrix_coefficients = heif_matrix_coefficients_ITU_R_BT_601_6;
+  tags->full_range_flag = 1;
+  return tags;
+}
+
+Encoder make_encoder(heif_context* context, const HeifOptions& options, std::string_view coding) {
+  const auto format = options.av1 ? heif_compression_AV1 : heif_compression_HEVC;
+  heif_encoder* raw = nullptr;
+  if (heif_context_get_encoder_for_format(context, format, &raw).code != heif_error_Ok) {
+    throw Error(fmt::format("this machine's libheif has no encoder for {}", coding))
+        .hint(options.av1 ? "install libheif's AV1 encoder (aom), or use .jpg, .png or .webp"
+                          : "install libheif's HEVC encoder (x265), or use .vr.jpg or .mpo");
+  }
+  Encoder encoder(raw);
+  check_encoded(heif_encoder_set_lossy_quality(raw, options.quality), coding);
+  // Phones' HEVC decoders know 4:2:0 alone.
+  const bool full_color = options.av1 && options.quality >= 90;
+  check_encoded(heif_encoder_set_parameter_string(raw, "chroma", full_color ? "444" : "420"),
+                coding);
+  return encoder;
+}
+
+void add_blocks(heif_context* context, const heif_image_handle* handle, const PictureBlocks& blocks,
+                std::string_view coding) {
+  if (!blocks.exif.empty()) {
+    check_encoded(heif_context_add_exif_metadata(context, handle, blocks.exif.data(),
+                                                 static_cast<int>(blocks.exif.size())),
+                  coding);
+  }
+  if (!blocks.xmp.empty()) {
+    check_encoded(heif_context_add_XMP_metadata(context, handle, blocks.xmp.data(),
+                                                static_cast<int>(blocks.xmp.size())),
+                  coding);
+  }
+}
+
+heif_error append(heif_context*, const void* data, std::size_t size, void* bytes) {
+  const auto* from = static_cast<const std::uint8_t*>(data);
+  auto& to = *static_cast<std::vector<std::uint8_t>*>(bytes);
+  to.insert(to.end(), from, from + size);
+  return {heif_error_Ok, heif_suberror_Unspecified, ""};
+}
+
+}  // namespace
+
+Decoded decode_heif(const Source& source) {
+  const Context context = open(source);
   heif_image_handle* raw = nullptr;
   check(heif_context_get_primary_image_handle(context.get(), &raw), source);
   const Handle handle(raw);
-  check_size(source, heif_image_handle_get_width(handle.get()),
-             heif_image_handle_get_height(handle.get()));
-  Decoded decoded;
-  decoded.upright = true;
-  decoded.pixels = decode_pixels(source, handle.get());
-  collect_metadata(handle.get(), decoded);
-  return decoded;
+  return decode(source, handle.get());
+}
+
+Decoded decode_heif_item(const Source& source, std::uint32_t item) {
+  const Context context = open(source);
+  heif_image_handle* raw = nullptr;
+  check(heif_context_get_image_handle(context.get(), item, &raw), source);
+  const Handle handle(raw);
+  return decode(source, handle.get());
+}
+
+std::vector<HeifItem> heif_items(const Source& source) {
+  const Context context = open(source);
+  const int count = heif_context_get_number_of_top_level_images(context.get());
+  std::vector<heif_item_id> ids(static_cast<std::size_t>(std::max(count, 0)));
+  heif_context_get_list_of_top_level_image_IDs(context.get(), ids.data(), count);
+  std::vector<HeifItem> items;
+  for (const auto id : ids) {
+    heif_image_handle* raw = nullptr;
+    check(heif_context_get_image_handle(context.get(), id, &raw), source);
+    const Handle handle(raw);
+    items.push_back({id, {heif_image_handle_get_width(raw), heif_image_handle_get_height(raw)}});
+  }
+  return items;
+}
+
+std::vector<std::uint8_t> encode_heif(std::span<const HeifPicture> pictures,
+                                      const HeifOptions& options) {
+  const std::string_view coding = options.av1 ? "AVIF" : "HEIC";
+  const Context context(heif_context_alloc());
+  const Encoder encoder = make_encoder(context.get(), options, coding);
+  const Nclx tags = srgb_tags();
+  const EncodingOptions encoding(heif_encoding_options_alloc());
+  encoding->output_nclx_profile = tags.get();
+  encoding->save_two_colr_boxes_when_ICC_and_nclx_available = 1;
+  encoding->macOS_compatibility_workaround_no_nclx_profile = 0;
+  std::vector<std::uint8_t> bytes;
+  for (const auto& picture : pictures) {
+    const auto image = image_of(picture.pixels, coding);
+    if (!picture.blocks.icc.empty()) {
+      check_encoded(heif_image_set_raw_color_profile(image.get(), "prof", picture.blocks.icc.data(),
+                                                     picture.blocks.icc.size()),
+                    coding);
+    }
+    heif_image_handle* raw = nullptr;
+    check_encoded(
+        heif_context_encode_image(context.get(), image.get(), encoder.get(), encoding.get(), &raw),
+        coding);
+    const Handle handle(raw);
+    add_blocks(context.get(), raw, picture.blocks, coding);
+  }
+  heif_writer writer{1, append};
+  check_encoded(heif_context_write(context.get(), &writer, &bytes), coding);
+  return bytes;
 }
 
 }  // namespace vergence::media::codec

@@ -126,6 +126,8 @@ bool encodable(const cv::Mat& pixels, PictureFormat format) {
       return depth == CV_32F;
     case PictureFormat::kWebp:
       return depth == CV_8U && channels != 1;
+    case PictureFormat::kAvif:
+      return (depth == CV_8U || depth == CV_16U) && channels == 3;
   }
   return false;
 }
@@ -137,9 +139,10 @@ PictureFormat format_of(const fs::path& path) {
   if (extension == ".tif" || extension == ".tiff") return PictureFormat::kTiff;
   if (extension == ".exr") return PictureFormat::kExr;
   if (extension == ".webp") return PictureFormat::kWebp;
+  if (extension == ".avif") return PictureFormat::kAvif;
   throw Error(fmt::format("cannot write '{}': a picture cannot have the extension '{}'",
                           path.string(), extension))
-      .hint("use .jpg, .png, .tif, .webp or .exr");
+      .hint("use .jpg, .png, .tif, .webp, .avif or .exr");
 }
 
 }  // namespace
@@ -180,6 +183,10 @@ std::vector<std::uint8_t> encode_picture(const cv::Mat& rgb, PictureFormat forma
       return codec::encode_exr(rgb);
     case PictureFormat::kWebp:
       return codec::encode_webp(rgb);
+    case PictureFormat::kAvif: {
+      const codec::HeifPicture picture{rgb, options.carried};
+      return codec::encode_heif({&picture, 1}, {.av1 = true, .quality = options.jpeg_quality});
+    }
   }
   throw std::invalid_argument("not a picture format");
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/angle.hpp"
+#include "media/video.hpp"
 
 #include <array>
 #include <cstdint>
@@ -33,16 +34,29 @@ struct PanoramaCrop {
   int top = 0;
 };
 
-// What the file says about its picture (GPano XMP and EXIF); nothing where it is silent.
+// What the file says about its picture (GPano XMP, JPS and EXIF); nothing where it is silent.
 struct PictureMetadata {
-  bool equirectangular = false;      // GPano ProjectionType, or its UsePanoramaViewer
-  std::optional<PanoramaCrop> crop;  // GPano CroppedArea*, scaled to the picture's real size
+  bool equirectangular = false;  // GPano ProjectionType, or its UsePanoramaViewer
+  // GPano CroppedArea*, scaled to the picture's real size; where both eyes are in the picture, to
+  // the size of one eye's part of it (half of the picture).
+  std::optional<PanoramaCrop> crop;
+  // kSideBySide or kTopBottom: both eyes are in the picture (XMP StereoMode, JPS).
+  StereoTag stereo = StereoTag::kNone;
+  bool right_eye_first = false;      // the right eye's part is on the left or on top (JPS)
+  bool squeezed = false;             // each eye is to be shown at the picture's whole size (JPS)
   std::optional<Radians> heading;    // GPano PoseHeadingDegrees: of the centre, from north
   std::optional<Radians> pitch;      // GPano PosePitchDegrees: upwards
   std::optional<Radians> roll;       // GPano PoseRollDegrees
   std::optional<double> focal_35mm;  // EXIF FocalLengthIn35mmFilm, millimetres
   std::optional<double> focal_mm;    // EXIF FocalLength, millimetres
   std::string camera;                // EXIF make and model
+};
+
+// What a file carries beside its pixels, as it stands there; empty where it has none.
+struct PictureBlocks {
+  std::string exif;  // TIFF structure, without the "Exif\0\0" in front
+  std::string xmp;   // RDF/XML packet, without what extends it
+  std::string icc;   // colour profile
 };
 
 struct Picture {
@@ -53,6 +67,7 @@ struct Picture {
   // empty. `rgb` is not premultiplied.
   cv::Mat alpha;
   PictureMetadata metadata;
+  PictureBlocks blocks = {};  // for pictures that are made of this one (WriteOptions)
 };
 
 // Reads a picture whatever its file name says: the type is told by content. EXIF orientation is
@@ -74,20 +89,38 @@ struct DisplayOptions {
 // non-finite and negative values count as 0. Opacity is composed over the background.
 [[nodiscard]] cv::Mat display_rgb8(const Picture& picture, const DisplayOptions& options = {});
 
-enum class PictureFormat { kJpeg, kPng, kTiff, kExr, kWebp };  // WebP without loss
-
-struct WriteOptions {
-  int jpeg_quality = 92;  // 1-100; from 90 on colour is kept at full resolution (4:4:4)
+// What a picture is to be taken for. JPEG, PNG, TIFF, WebP and AVIF files say it by GPano XMP that
+// describes the picture of one eye, by the StereoMode of Google's Spherical Video V1 metadata, and
+// JPEG files also by a JPS descriptor (VRex). Always level and facing forward (pose 0).
+struct PictureView {
+  // The part of the sphere that the picture of each eye covers; nothing = flat, or of a projection
+  // that no metadata can tell (a fisheye): kEquirectangular alone is written. Its pose is not used.
+  std::optional<SphericalTag> spherical;
+  StereoTag stereo = StereoTag::kNone;  // or kSideBySide, kTopBottom; the left eye comes first
+  bool squeezed = false;                // both eyes share the room of one
 };
 
-// The bytes of a picture file. `rgb` is RGB or grey (1 channel; not for WebP), CV_8U for JPEG, PNG,
-// TIFF and WebP, CV_16U for PNG and TIFF, CV_32F for EXR and TIFF; PNG and WebP also take RGBA.
-// WebP holds at most 16383 pixels a side. Throws std::invalid_argument for any other pairing.
+enum class PictureFormat { kJpeg, kPng, kTiff, kExr, kWebp, kAvif };  // WebP without loss
+
+struct WriteOptions {
+  int jpeg_quality = 92;  // 1-100, AVIF too; from 90 on colour is kept at full resolution (4:4:4)
+  PictureView view = {};
+  // What the photo that this picture is made of carried, to be handed on (not to EXR): EXIF
+  // (camera, lens, date, place), XMP (description, author, rights) and the colour profile. Left out
+  // is what does not hold any more: orientation, sizes, thumbnails, panorama and depth tags, maker
+  // notes, editing history. Nothing is added. TIFF gets no EXIF but the camera's name and the date.
+  PictureBlocks carried = {};
+};
+
+// The bytes of a picture file. `rgb` is RGB or grey (1 channel; not for WebP and AVIF), CV_8U for
+// JPEG, PNG, TIFF, WebP and AVIF, CV_16U for PNG, TIFF and AVIF (which keeps 10 bit), CV_32F for
+// EXR and TIFF; PNG and WebP also take RGBA. WebP holds at most 16383 pixels a side. Throws
+// std::invalid_argument for any other pairing.
 [[nodiscard]] std::vector<std::uint8_t> encode_picture(const cv::Mat& rgb, PictureFormat format,
                                                        const WriteOptions& options = {});
 
-// Writes a picture in the format of the extension (.jpg .jpeg .png .tif .tiff .exr .webp), whole or
-// not at all. Throws Error for another extension, or when the file cannot be written.
+// Writes a picture in the format of the extension (.jpg .jpeg .png .tif .tiff .exr .webp .avif),
+// whole or not at all. Throws Error for another extension, or when the file cannot be written.
 void write_picture(const std::filesystem::path& path, const cv::Mat& rgb,
                    const WriteOptions& options = {});
 
