@@ -134,19 +134,23 @@ class Composer {
     return !is_table && search_path_.is_group(parsed.key);
   }
 
+  static std::string refused_sweep(const Override& parsed) {
+    const auto& argument = parsed.argument;
+    const std::string key = key_part(parsed);
+    const std::string value = argument.substr(key.size());
+    if (value.ends_with(')') && value.find('(') < value.find(',')) {
+      return fmt::format("'{}' gives several values, which takes --multirun", argument);
+    }
+    return fmt::format(
+        "'{}' gives several values, and a job takes one\n  for a job with each add --multirun, for "
+        "a list write '{}[{}]', for a text with a comma '{}\"{}\"'",
+        argument, key, value, key, value);
+  }
+
   bool is_acceptable(const Override& parsed) {
     const auto& argument = parsed.argument;
-    const auto equals = argument.find('=');
     if (parsed.sweep) {
-      const std::string key = argument.substr(0, equals);
-      const std::string value = argument.substr(equals + 1);
-      const bool is_call = value.ends_with(')') && value.find('(') < value.find(',');
-      diagnostics_.push_back(
-          fmt::format("'{}' gives several values, and a job takes one{}", argument,
-                      is_call ? ""
-                              : fmt::format("\n  for a list write '{}=[{}]', for a text with a "
-                                            "comma '{}=\"{}\"'",
-                                            key, value, key, value)));
+      diagnostics_.push_back(refused_sweep(parsed));
     } else if (is_reserved(split_key(parsed.key).empty() ? "" : split_key(parsed.key).front()) ||
                (parsed.package && is_reserved(split_key(*parsed.package).front()))) {
       diagnostics_.push_back(fmt::format(
@@ -482,9 +486,7 @@ std::string Config::origin_table() const {
 
 Config compose(const ComposeRequest& request) {
   Diagnostics diagnostics;
-  std::vector<std::filesystem::path> folders = request.config_dirs;
-  if (auto personal = personal_folder()) folders.push_back(std::move(*personal));
-  SearchPath search_path(folders, diagnostics);
+  SearchPath search_path(search_folders(request.config_dirs), diagnostics);
   Composer composer(search_path, Schema::shipped(), diagnostics);
   composer.run(request);
   auto impl = std::make_shared<Config::Impl>();

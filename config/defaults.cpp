@@ -152,7 +152,7 @@ class Expansion {
     }
     open_files_.push_back(name);
     std::vector<Item> items = defaults_of(content, group, package);
-    if (is_root) items.insert(items.end(), added_.begin(), added_.end());
+    if (is_root) add_to(items);
     for (auto it = items.rbegin(); it != items.rend(); ++it) {
       if (it->is_override) choices_.try_emplace(it->key(), choice_of(*it));
     }
@@ -165,6 +165,21 @@ class Expansion {
       }
     }
     open_files_.pop_back();
+  }
+
+  // Puts the groups that arguments add where the list keeps an empty place for them, else last.
+  void add_to(std::vector<Item>& items) {
+    for (auto& added : added_) {
+      const auto place = std::find_if(items.begin(), items.end(), [&](const Item& item) {
+        return !item.is_self && !item.is_file && !item.is_override && item.options.empty() &&
+               item.key() == added.key();
+      });
+      if (place == items.end()) {
+        items.push_back(added);
+      } else {
+        *place = added;
+      }
+    }
   }
 
   static Choice choice_of(const Item& item) {

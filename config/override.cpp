@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/override.hpp"
 
-#include "core/text.hpp"
+#include "config/word.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
-#include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -16,93 +13,9 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t";
 constexpr std::string_view kEscapable = "\\()[]{}:=,\"' \t";
-constexpr std::array<std::string_view, 3> kSweeps = {"choice", "range", "glob"};
-constexpr std::array<std::string_view, 4> kCasts = {"int", "float", "str", "bool"};
 
 constexpr std::string_view kFunctions =
-    " (the functions are choice, range, glob, int, float, str and bool)";
-
-template <class Names>
-bool contains(const Names& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-// "1_000" without the blanks between digits; empty if an underscore stands elsewhere.
-std::string without_underscores(std::string_view text) {
-  std::string digits;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '_') {
-      digits += text[i];
-    } else if (i == 0 || i + 1 == text.size() || !is_digit(text[i - 1]) || !is_digit(text[i + 1])) {
-      return {};
-    }
-  }
-  return digits;
-}
-
-std::optional<double> parse_special_float(std::string_view text) {
-  const double sign = text.starts_with('-') ? -1.0 : 1.0;
-  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
-  const std::string word = lower(text);
-  if (word == "inf") return sign * std::numeric_limits<double>::infinity();
-  if (word == "nan") return std::numeric_limits<double>::quiet_NaN();
-  return std::nullopt;
-}
-
-// An integer or a float; a number that fits neither type stays text.
-std::optional<Value> parse_number(std::string_view text) {
-  Value value;
-  if (const auto special = parse_special_float(text)) {
-    value.data = *special;
-    return value;
-  }
-  std::string digits = without_underscores(text);
-  if (digits.starts_with('+')) digits.erase(0, 1);
-  const std::string_view unsigned_part =
-      std::string_view(digits).substr(digits.starts_with('-') ? 1 : 0);
-  const bool leads_with_zero = unsigned_part.size() > 1 && unsigned_part[0] == '0';
-  if (unsigned_part.empty() || !(is_digit(unsigned_part[0]) || unsigned_part[0] == '.') ||
-      (leads_with_zero && is_digit(unsigned_part[1]))) {
-    return std::nullopt;
-  }
-  const char* begin = digits.data();
-  const char* end = begin + digits.size();
-  std::int64_t integer = 0;
-  if (const auto result = std::from_chars(begin, end, integer);
-      result.ec == std::errc() && result.ptr == end) {
-    value.data = integer;
-    return value;
-  }
-  double number = 0.0;
-  const bool is_real = digits.find_first_of(".eE") != std::string::npos;
-  if (const auto result = std::from_chars(begin, end, number);
-      is_real && result.ec == std::errc() && result.ptr == end) {
-    value.data = number;
-    return value;
-  }
-  return std::nullopt;
-}
-
-// What an unquoted word means.
-Value value_of_word(const std::string& word) {
-  Value value;
-  const std::string lowered = lower(word);
-  if (lowered == "null") {
-    value.data = Value::Null{};
-  } else if (lowered == "true" || lowered == "false") {
-    value.data = lowered == "true";
-  } else if (auto number = parse_number(word)) {
-    value = *number;
-  } else {
-    value.data = word;
-  }
-  value.text = word;
-  return value;
-}
+    " (the functions are choice, range, glob, sort, int, float, str, bool and json_str)";
 
 class Parser {
  public:
@@ -111,19 +24,24 @@ class Parser {
         position_(position),
         begin_(position) {}
 
-  // The value up to the end; more than one at the top makes a sweep.
-  Value value(bool& sweep) {
-    sweep = false;
+  // What stands there up to the end; more than one value makes a sweep.
+  Meaning meaning() {
     skip_blanks();
-    if (at_end()) return text_value({});
-    Value first = element(Place::kTop, sweep);
+    if (at_end()) return {text_value({}), std::nullopt};
+    const std::size_t start = position_;
+    Meaning first = element(Place::kTop);
+    if (at_end()) return first;
+    if (peek() == ',' && first.sweep) {
+      position_ = start;
+      fail("a sweep cannot stand inside another one");
+    }
+    Sweep sweep;
+    sweep.values.push_back(std::move(first.value));
     while (!at_end()) {
       expect(',');
-      sweep = true;
-      bool inner_sweep = false;
-      static_cast<void>(element(Place::kTop, inner_sweep));
+      sweep.values.push_back(plain_element(Place::kTop));
     }
-    return first;
+    return {Value(), std::move(sweep)};
   }
 
  private:
@@ -186,23 +104,23 @@ class Parser {
     return std::string(argument_.substr(position_, end - position_));
   }
 
-  Value element(Place place, bool& sweep) {
+  Meaning element(Place place) {
     if (++depth_ > kMaxDepth) fail("the value is nested too deeply");
     skip_blanks();
-    Value result;
+    Meaning result;
     switch (peek()) {
       case '[':
-        result = list();
+        result.value = list();
         break;
       case '{':
-        result = table();
+        result.value = table();
         break;
       case '"':
       case '\'':
-        result = quoted();
+        result.value = quoted();
         break;
       default:
-        result = word_or_call(place, sweep);
+        result = word_or_call(place);
     }
     skip_blanks();
     --depth_;
@@ -211,18 +129,17 @@ class Parser {
 
   // An element where a sweep and null have no place.
   Value plain_element(Place place) {
-    bool sweep = false;
     const std::size_t start = position_;
-    Value result = element(place, sweep);
-    if (sweep) {
+    Meaning result = element(place);
+    if (result.sweep) {
       position_ = start;
       fail("a sweep cannot stand inside a value");
     }
-    if (place == Place::kList && result.is_null()) {
+    if (place == Place::kList && result.value.is_null()) {
       position_ = start;
       fail("a list cannot hold null");
     }
-    return result;
+    return std::move(result.value);
   }
 
   Value list() {
@@ -332,16 +249,15 @@ class Parser {
            (place == Place::kTable && c == '}') || (place == Place::kCall && c == ')');
   }
 
-  Value word_or_call(Place place, bool& sweep) {
+  Meaning word_or_call(Place place) {
     std::string text;
     std::size_t kept = 0;  // length up to the last character that is no plain blank
     bool escaped = false;
+    const std::size_t start = position_;
     while (!at_end() && !ends_word(place)) {
       const char c = peek();
       const bool has_next = position_ + 1 < argument_.size();
-      if (c == '(' && !escaped && (contains(kSweeps, text) || contains(kCasts, text))) {
-        return call(text, sweep);
-      }
+      if (c == '(' && !escaped && is_function(text)) return call(text, start);
       if (c == '\\' && has_next && kEscapable.find(argument_[position_ + 1]) != std::string::npos) {
         text += argument_[position_ + 1];
         position_ += 2;
@@ -363,80 +279,39 @@ class Parser {
       fail(at_end() ? "a value is missing at the end"
                     : fmt::format("unexpected '{}'", printable()));
     }
-    return escaped ? text_value(std::move(text)) : value_of_word(text);
+    return {escaped ? text_value(std::move(text)) : value_of_word(text), std::nullopt};
   }
 
-  Value call(const std::string& function, bool& sweep) {
-    const std::size_t start = position_;
+  // From the '(' on; `start` is where the function's name begins.
+  Meaning call(const std::string& function, std::size_t start) {
     ++position_;
-    std::vector<Value> arguments;
+    std::vector<FunctionArgument> arguments;
     skip_blanks();
     while (peek() != ')') {
-      arguments.push_back(plain_element(Place::kCall));
+      FunctionArgument argument;
+      argument.name = parameter_name(function);
+      argument.meaning = element(Place::kCall);
+      arguments.push_back(std::move(argument));
       separator(')');
     }
     ++position_;
-    if (contains(kSweeps, function)) {
-      sweep = true;
-      return {};
-    }
-    if (arguments.size() != 1) {
+    try {
+      return call_function(function, arguments);
+    } catch (const FunctionError& error) {
       position_ = start;
-      fail(fmt::format("{}() takes one value", function));
+      fail(error.what());
     }
-    std::optional<Value> result = cast(function, arguments.front());
-    if (!result) {
-      position_ = start;
-      fail(fmt::format("{} does not turn into {}", to_inline_toml(arguments.front()), function));
-    }
-    return *result;
   }
 
-  static std::optional<Value> cast(const std::string& type, const Value& from) {
-    Value result;
-    if (const auto* items = from.as<Value::List>()) {
-      Value::List list;
-      for (const auto& item : *items) {
-        auto element = cast(type, item);
-        if (!element) return std::nullopt;
-        list.push_back(std::move(*element));
-      }
-      result.data = std::move(list);
-      return result;
-    }
-    if (from.is_null() || from.as<Value::Table>() != nullptr) return std::nullopt;
-    const std::string text = from.text.empty() ? to_text(from) : from.text;
-    if (type == "str") return text_value(text);
-    const Value parsed = value_of_word(text);
-    if (type == "bool") return cast_to_bool(parsed);
-    double number = 0.0;
-    if (const auto* integer = parsed.as<std::int64_t>()) {
-      if (type == "int") return parsed;
-      number = static_cast<double>(*integer);
-    } else if (const auto* real = parsed.as<double>()) {
-      number = *real;
-    } else {
-      return std::nullopt;
-    }
-    if (type == "int") {
-      if (!(std::abs(number) < 0x1p62)) return std::nullopt;
-      result.data = static_cast<std::int64_t>(number);
-    } else {
-      result.data = number;
-    }
-    return result;
-  }
-
-  static std::optional<Value> cast_to_bool(const Value& from) {
-    Value result;
-    if (const auto* boolean = from.as<bool>()) {
-      result.data = *boolean;
-    } else if (const auto* integer = from.as<std::int64_t>()) {
-      result.data = *integer != 0;
-    } else {
-      return std::nullopt;
-    }
-    return result;
+  // Takes "step=" where the function knows it; empty where a value begins.
+  std::string parameter_name(std::string_view function) {
+    const auto equals = argument_.find('=', position_);
+    if (equals == std::string_view::npos) return {};
+    std::string_view name = argument_.substr(position_, equals - position_);
+    name = name.substr(0, name.find_last_not_of(kBlanks) + 1);
+    if (!has_parameter(function, name)) return {};
+    position_ = equals + 1;
+    return std::string(name);
   }
 
   std::string_view argument_;
@@ -527,11 +402,15 @@ std::string shell_quoted(std::string_view text) {
   return quoted + "'";
 }
 
+std::string key_part(const Override& parsed) {
+  return parsed.argument.substr(0, parsed.argument.find('=') + 1);
+}
+
 Value parse_value(std::string_view text) {
-  bool sweep = false;
-  Value value = Parser(text, 0).value(sweep);
-  if (sweep) throw SyntaxError(fmt::format("cannot read '{}': one value is expected", text));
-  return value;
+  Meaning meaning = Parser(text, 0).meaning();
+  if (meaning.sweep)
+    throw SyntaxError(fmt::format("cannot read '{}': one value is expected", text));
+  return std::move(meaning.value);
 }
 
 Override parse_override(std::string_view argument) {
@@ -558,7 +437,9 @@ Override parse_override(std::string_view argument) {
         argument, trimmed(argument.substr(0, equals))));
   }
   if (equals != std::string_view::npos) {
-    result.value = Parser(argument, equals + 1).value(result.sweep);
+    Meaning meaning = Parser(argument, equals + 1).meaning();
+    result.sweep = std::move(meaning.sweep);
+    if (!result.sweep) result.value = std::move(meaning.value);
   }
   return result;
 }

@@ -2,6 +2,7 @@
 // The grammar of arguments: KEY=VALUE and its relatives, Hydra's with a few kindnesses.
 #pragma once
 
+#include "config/function.hpp"
 #include "config/value.hpp"
 
 #include <optional>
@@ -25,8 +26,8 @@ struct Override {
   Operation operation = Operation::kChange;
   std::string key;                     // "mesh.edges", or a group such as "stereo/fill"
   std::optional<std::string> package;  // behind '@': where a group is mounted
-  std::optional<Value> value;          // none only for ~key
-  bool sweep = false;  // several values: "1,2", choice(...), range(...), glob(...); not evaluated
+  std::optional<Value> value;          // none for ~key and where there is a sweep
+  std::optional<Sweep> sweep;          // several values: "1,2", choice(...), range(...), glob(...)
 };
 
 // The argument is not in the grammar. what() is a whole diagnostic: a line that says what is wrong,
@@ -38,6 +39,9 @@ class SyntaxError : public std::runtime_error {
 
 // Splits at the first '='. Throws SyntaxError.
 [[nodiscard]] Override parse_override(std::string_view argument);
+
+// Everything before the value, '=' included: "+mesh.edges=".
+[[nodiscard]] std::string key_part(const Override& parsed);
 
 // A value alone, as behind '='. Throws SyntaxError.
 [[nodiscard]] Value parse_value(std::string_view text);

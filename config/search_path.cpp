@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -59,6 +60,11 @@ std::optional<fs::path> personal_folder() {
   std::error_code ignored;
   if (folder.empty() || !fs::is_directory(folder, ignored)) return std::nullopt;
   return folder;
+}
+
+std::vector<fs::path> search_folders(std::vector<fs::path> given) {
+  if (auto personal = personal_folder()) given.push_back(std::move(*personal));
+  return given;
 }
 
 SearchPath::SearchPath(std::span<const fs::path> folders, std::vector<std::string>& diagnostics)

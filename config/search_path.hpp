@@ -25,6 +25,10 @@ struct EmbeddedFile {
 // The user's own folder, $XDG_CONFIG_HOME/vergence or ~/.config/vergence, if it exists.
 [[nodiscard]] std::optional<std::filesystem::path> personal_folder();
 
+// The folders that are searched before the shipped files: those given, then the user's own.
+[[nodiscard]] std::vector<std::filesystem::path> search_folders(
+    std::vector<std::filesystem::path> given);
+
 class SearchPath {
  public:
   // `folders`, then the shipped files. A folder that is missing adds to `diagnostics`; so do,

@@ -132,12 +132,13 @@ TEST(Override, SpellingIsKeptWhereTheKeyHoldsText) {
 
 TEST(Override, SweepsAreToldApartAndRefused) {
   EXPECT_THAT(mistakes({"threads=1,2"}),
-              ElementsAre("'threads=1,2' gives several values, and a job takes one\n  for a list "
-                          "write 'threads=[1,2]', for a text with a comma 'threads=\"1,2\"'"));
+              ElementsAre("'threads=1,2' gives several values, and a job takes one\n  for a job "
+                          "with each add --multirun, for a list write 'threads=[1,2]', for a text "
+                          "with a comma 'threads=\"1,2\"'"));
   EXPECT_THAT(
       mistakes({"threads=range(3)", "mesh=glob(*)", "threads=[1],[2]", "mesh=quest,mobile"}),
-      ElementsAre("'threads=range(3)' gives several values, and a job takes one",
-                  "'mesh=glob(*)' gives several values, and a job takes one",
+      ElementsAre("'threads=range(3)' gives several values, which takes --multirun",
+                  "'mesh=glob(*)' gives several values, which takes --multirun",
                   HasSubstr("'threads=[1],[2]' gives several values"),
                   HasSubstr("'mesh=quest,mobile' gives several values")));
 }
@@ -168,10 +169,14 @@ INSTANTIATE_TEST_SUITE_P(
         SyntaxCase{"a=[1,",
                    "cannot read 'a=[1,': a value is missing at the end\n    a=[1,\n         ^\n  "
                    "if the value is a text, write it in quotes: 'a=\"[1,\"'"},
-        SyntaxCase{"a=shuffle(1)",
-                   "cannot read 'a=shuffle(1)': unexpected '(' (the functions are choice, range, "
-                   "glob, int, float, str and bool)\n    a=shuffle(1)\n             ^\n  if the "
-                   "value is a text, write it in quotes: 'a=\"shuffle(1)\"'"},
+        SyntaxCase{"a=mix(1)",
+                   "cannot read 'a=mix(1)': unexpected '(' (the functions are choice, range, glob, "
+                   "sort, int, float, str, bool and json_str)\n    a=mix(1)\n         ^\n  if the "
+                   "value is a text, write it in quotes: 'a=\"mix(1)\"'"},
+        SyntaxCase{"a=[x,range(0,1,0)]",
+                   "cannot read 'a=[x,range(0,1,0)]': the step of range() is 0\n    "
+                   "a=[x,range(0,1,0)]\n         ^\n  if the value is a text, write it in quotes: "
+                   "'a=\"[x,range(0,1,0)]\"'"},
         SyntaxCase{"threads", "cannot read 'threads': expected KEY=VALUE"},
         SyntaxCase{"", "cannot read '': expected KEY=VALUE"},
         SyntaxCase{"a b=1",
