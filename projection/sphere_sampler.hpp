@@ -43,7 +43,7 @@ class SphereSampler {
 };
 
 // The picture shown by another model, the target's direction d showing source_from_target * d.
-// `seen` as above, CV_8UC1; may be null.
+// `seen` as above, CV_8UC1; may be null. Where the target shows no direction it is not seen either.
 void reproject(const SphereSampler& source, const PictureModel& target,
                const Eigen::Matrix3d& source_from_target, cv::Mat& picture, cv::Mat* seen);
 
