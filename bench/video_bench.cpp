@@ -5,6 +5,7 @@
 // encoder_threads=0 batch=0 (0 = the source's) background=0 filter=0 look_ahead=30 stages=1.
 #include "core/module.hpp"
 #include "core/parallel.hpp"
+#include "pipeline/stereo_frame.hpp"
 #include "pipeline/video_job.hpp"
 #include "predictors/predictor_factory.hpp"
 
@@ -159,6 +160,9 @@ pipeline::VideoJobOptions job_options(const Words& words) {
   options.background_frames = std::stoi(words.at("background"));
   options.filter_depth = words.at("filter") != "0";
   options.stereo = media::StereoTag::kSideBySide;
+  options.maker = [] {
+    return std::make_unique<pipeline::StereoFrameMaker>(pipeline::StereoFrameOptions());
+  };
   return options;
 }
 
@@ -205,7 +209,7 @@ double measure_stages(const fs::path& clip, const pipeline::VideoJobOptions& opt
          }
          for (const auto& d : stabilizer.flush()) decisions.push_back(d);
        }));
-  pipeline::StereoFrameMaker maker(options.frame);
+  pipeline::StereoFrameMaker maker({});
   packed.resize(frames.size());
   for (std::size_t i = 0; i < frames.size(); ++i)
     packed[i].create(maker.frame_size(frames[i].picture.size()), CV_8UC3);

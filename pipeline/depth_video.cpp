@@ -3,8 +3,8 @@
 
 #include "core/error.hpp"
 #include "core/output_file.hpp"
+#include "pipeline/depth_finder.hpp"
 #include "pipeline/stage_queue.hpp"
-#include "pipeline/video_stages.hpp"
 #include "predictors/sha256.hpp"
 
 #include <charconv>

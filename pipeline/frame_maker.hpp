@@ -29,12 +29,16 @@ class FrameMaker {
  public:
   virtual ~FrameMaker() = default;
 
-  // The size of the packed frame for pictures of this size.
+  // The size of the packed frame for pictures of this size. Throws Error(kUsage) where the options
+  // do not suit each other or the picture.
   [[nodiscard]] virtual cv::Size frame_size(cv::Size picture) const = 0;
 
   // The frame for `window[current]`, packed as players expect it. `window`: frames of one shot with
   // consecutive indices and one size.
   virtual void make(std::span<const StereoMoment> window, std::size_t current, cv::Mat& frame) = 0;
+
+  // Whether grey pictures become grey frames.
+  [[nodiscard]] virtual bool keeps_grey() const { return true; }
 
   // What the last frame asks of the viewer's eyes; nothing where there is nothing to tell.
   [[nodiscard]] virtual stereo::ComfortReport comfort() const { return {}; }

@@ -386,7 +386,9 @@ void set_tags(const Config& config, VideoJobOptions& options) {
   if (layout == "frame_sequential") options.eye_frames = EyeFrames::kSequential;
 }
 
-VideoJobOptions video_job_options(const Config& config, const SbsPhotoOptions& photo) {
+}  // namespace
+
+VideoJobOptions video_job_options(const Config& config) {
   VideoJobOptions options;
   options.read = read_options(config);
   options.encode = encode_options(config);
@@ -394,7 +396,6 @@ VideoJobOptions video_job_options(const Config& config, const SbsPhotoOptions& p
   if (subtitles == "stereo") options.join.subtitles = media::SubtitleMode::kStereo;
   if (subtitles == "none") options.join.subtitles = media::SubtitleMode::kNone;
   options.join.subtitle_parallax_px = config.number("video.subtitle_parallax_px");
-  options.frame = photo.frame;
   options.filter_depth = config.string("temporal.filter") != "none";
   options.stabilizer = stabilizer_options(config);
   if (config.boolean("temporal.background")) {
@@ -402,7 +403,6 @@ VideoJobOptions video_job_options(const Config& config, const SbsPhotoOptions& p
   }
   const auto container = config.string("video.container");
   if (container != "auto") options.pipe_container = "." + container;
-  set_tags(config, options);
   options.segment_s = config.number("video.segment_s");
   options.work_dir = config.string("video.work_dir");
   const auto resume = config.string("video.resume");
@@ -426,8 +426,6 @@ VideoJobOptions video_job_options(const Config& config, const SbsPhotoOptions& p
   }
   return options;
 }
-
-}  // namespace
 
 SourceOptions source_options(const Config& config) {
   SourceOptions options;
@@ -588,7 +586,9 @@ SbsBatchOptions sbs_batch_options(const Config& config) {
 
 SbsVideoOptions sbs_video_options(const Config& config, const SbsPhotoOptions& photo) {
   SbsVideoOptions options;
-  options.job = video_job_options(config, photo);
+  options.job = video_job_options(config);
+  set_tags(config, options.job);
+  options.frame = photo.frame;
   const auto deinterlace = config.string("video.deinterlace");
   if (deinterlace == "on") options.deinterlace = Deinterlace::kOn;
   if (deinterlace == "off") options.deinterlace = Deinterlace::kOff;

@@ -40,8 +40,12 @@ namespace vergence::pipeline {
 [[nodiscard]] SbsNaming sbs_naming(const config::Config& config);
 [[nodiscard]] SbsBatchOptions sbs_batch_options(const config::Config& config);
 
-// The same with `temporal` and `video` for 3D videos, and what of the configuration their results
-// depend on.
+// The groups `temporal` and `video`, for every kind of video job. `settings` holds them, `stereo`
+// and the limits of the output's size, `depth_settings` holds `predictor` and `input`: what else a
+// result depends on is to be added. The maker of frames and what players are told are left open.
+[[nodiscard]] VideoJobOptions video_job_options(const config::Config& config);
+
+// Both for 3D videos.
 [[nodiscard]] SbsVideoOptions sbs_video_options(const config::Config& config,
                                                 const SbsPhotoOptions& photo);
 

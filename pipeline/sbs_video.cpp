@@ -84,7 +84,6 @@ DepthSource depth_of_video(const OwnDepth& own, StereoFrameOptions& frame) {
   auto reader =
       std::make_shared<DepthVideoReader>(own.path, scale, /*use_ranges=*/!own.kind && !own.scale);
   DepthSource source;
-  source.pair_disparity = kind == DepthKind::kPixelDisparity;
   source.maps = [reader, kind, path = own.path](std::span<const media::VideoFrame> frames) {
     std::vector<cv::Mat> maps;
     for (const auto& each : frames) {
@@ -129,7 +128,7 @@ class VideoDepthExporter {
 DepthSource exported(DepthSource source, const fs::path& input, const SbsVideoOptions& options,
                      Progress& progress) {
   if (options.depth_export.empty()) return source;
-  if (source.pair_disparity) {
+  if (options.frame.depth_kind == DepthKind::kPixelDisparity) {
     throw Error(ErrorCode::kUsage, "'output.depth_export' keeps depth, not a pair's own parallax");
   }
   if (media::is_video_file(options.depth_export)) {
@@ -138,7 +137,7 @@ DepthSource exported(DepthSource source, const fs::path& input, const SbsVideoOp
     return depth_of_video({options.depth_export, std::nullopt, std::nullopt}, unchanged);
   }
   const auto exporter =
-      std::make_shared<VideoDepthExporter>(options.depth_export, mapper_of(options.job.frame));
+      std::make_shared<VideoDepthExporter>(options.depth_export, mapper_of(options.frame));
   source.cacheable = false;  // every map is to be seen here
   source.maps = [exporter, maps = source.maps](std::span<const media::VideoFrame> frames) {
     auto result = maps(frames);
@@ -194,7 +193,6 @@ DepthSource own_video_depth(const OwnDepth& own, StereoFrameOptions& frame, bool
         file.empty() ? own.path : file, own, nearness,
         nearness ? read_depth_ranges(file) : std::map<std::string, stereo::DepthRange>()};
     frame.depth_kind = nearness ? DepthKind::kDisparity : own.kind.value_or(DepthKind::kDistance);
-    source.pair_disparity = frame.depth_kind == DepthKind::kPixelDisparity;
     source.maps = [folder](std::span<const media::VideoFrame> frames) {
       std::vector<cv::Mat> maps;
       for (const auto& each : frames) {
@@ -242,7 +240,7 @@ std::vector<fs::path> make_stereo_video(const SbsItem& item, SbsVideoOptions opt
   options.job.container_may_change = options.container_may_change;
   DepthSource depth;
   if (options.own) {
-    depth = own_video_depth(*options.own, options.job.frame, options.keep_mapper);
+    depth = own_video_depth(*options.own, options.frame, options.keep_mapper);
     if (!is_folder(options.own->path)) {
       // Another file of the same name is another job.
       for (auto& fact : file_fingerprint(options.own->path, "input.depth")) {
@@ -256,9 +254,14 @@ std::vector<fs::path> make_stereo_video(const SbsItem& item, SbsVideoOptions opt
     }
     const auto& info = networks.front()->info();
     depth = predicted_depth(*networks.front());
-    options.job.frame.depth_kind = info.kind;
-    options.job.frame.in_metres = info.metric;
+    options.frame.depth_kind = info.kind;
+    options.frame.in_metres = info.metric;
   }
+  options.job.maker = [frame = options.frame, part = options.job.part] {
+    auto maker = std::make_unique<StereoFrameMaker>(frame);
+    if (part) maker->crop_to(*part);
+    return maker;
+  };
   const auto result =
       run_video_job(item.input, item.output, options.job,
                     exported(std::move(depth), item.input, options, progress), progress);

@@ -22,7 +22,8 @@ namespace vergence::pipeline {
 enum class Deinterlace { kAuto, kOn, kOff };
 
 struct SbsVideoOptions {
-  VideoJobOptions job;
+  VideoJobOptions job;  // its maker and part are filled in
+  StereoFrameOptions frame;
   Deinterlace deinterlace = Deinterlace::kAuto;
   std::optional<OwnDepth> own;  // a video of depth, a folder of maps or an iw3_export.yml
   bool keep_mapper = false;     // as SbsPhotoOptions
@@ -33,7 +34,7 @@ struct SbsVideoOptions {
 
 // The user's own depth for the frames of a video. Maps of a folder are named by the frame's time
 // stamp or its number (8 digits); of a video of depth, frames go by their number. Throws Error
-// where there is no such thing.
+// where there is no such thing. `frame` learns what the maps are.
 [[nodiscard]] DepthSource own_video_depth(const OwnDepth& own, StereoFrameOptions& frame,
                                           bool keep_mapper);
 

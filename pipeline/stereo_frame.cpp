@@ -421,6 +421,10 @@ cv::Size StereoFrameMaker::frame_size(cv::Size picture) const {
   return stereo::frame_size(state_->options.layout.layout, state_->eye_size(picture));
 }
 
+bool StereoFrameMaker::keeps_grey() const {
+  return state_->options.layout.layout != Layout::kAnaglyph;
+}
+
 void StereoFrameMaker::make(const cv::Mat& picture, const cv::Mat& raw,
                             const stereo::FrameDecision& decision, cv::Mat& frame) {
   const StereoMoment moment{0, picture, raw, decision};
@@ -432,6 +436,10 @@ void StereoFrameMaker::make(std::span<const StereoMoment> window, std::size_t cu
                             cv::Mat& frame) {
   auto& state = *state_;
   const auto& moment = window[current];
+  if (state.options.depth_kind == DepthKind::kPixelDisparity) {
+    make_from_disparity(moment.picture, moment.raw, frame);
+    return;
+  }
   if (stereo::shows_depth(state.options.layout.layout)) {
     state.pack_with_depth(moment.picture, state.prepared(moment), frame);
     return;

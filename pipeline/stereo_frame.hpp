@@ -5,6 +5,7 @@
 #include "core/angle.hpp"
 #include "core/depth.hpp"
 #include "core/warp_network.hpp"
+#include "pipeline/frame_maker.hpp"
 #include "stereo/depth_stabilizer.hpp"
 #include "stereo/layout.hpp"
 #include "stereo/parallax.hpp"
@@ -56,7 +57,8 @@ struct StereoFrameOptions {
   bool comfort_cap = false;  // see stereo::cap_comfort
 
   // What the raw nearness was made from (raw_nearness() below). Decides what a foreground scale
-  // means, and whether kMetric knows distances.
+  // means, and whether kMetric knows distances. Of disparity_px, the raw maps of a video are a
+  // pair's own parallax (make_from_disparity() below).
   DepthKind depth_kind = DepthKind::kDisparity;
   bool in_metres = false;
 
@@ -95,22 +97,12 @@ bool fill_from_background(cv::Mat& values);
 // known) or not finite is filled as above. Throws Error naming the file where no value is known.
 [[nodiscard]] cv::Mat pair_disparity(const AnyDepth& depth, const std::filesystem::path& file);
 
-// A frame of a video and what its parallax is made of. Only handles: pixels are shared and must not
-// change.
-struct StereoMoment {
-  std::int64_t index = 0;  // counts the frames of the video; the same frame in all calls
-  cv::Mat picture;
-  cv::Mat raw;
-  stereo::FrameDecision decision;
-};
-
-// Makes frames of one size one after another, keeping what memory it can. For one thread at a time
-// (it uses all threads itself).
-class StereoFrameMaker {
+// Makes 3D frames of flat pictures, all of one size.
+class StereoFrameMaker final : public FrameMaker {
  public:
   // Throws Error(kUsage) for an unknown mapper, or a learned method without its network.
   explicit StereoFrameMaker(const StereoFrameOptions& options);
-  ~StereoFrameMaker();
+  ~StereoFrameMaker() override;
   StereoFrameMaker(StereoFrameMaker&&) noexcept;
   StereoFrameMaker& operator=(StereoFrameMaker&&) noexcept;
 
@@ -118,8 +110,8 @@ class StereoFrameMaker {
   // stays in both eyes as it is.
   void crop_to(const cv::Rect& part);
 
-  // The size of the packed frame for pictures of this size.
-  [[nodiscard]] cv::Size frame_size(cv::Size picture) const;
+  [[nodiscard]] cv::Size frame_size(cv::Size picture) const override;
+  [[nodiscard]] bool keeps_grey() const override;
 
   // `picture`: RGB or RGBA, CV_8U, CV_16U or CV_32F (0..1); `raw`: CV_32FC1 raw nearness of any
   // size (the network's), finite; `decision`: what it is made of (its range, convergence and
@@ -128,9 +120,8 @@ class StereoFrameMaker {
             cv::Mat& frame);
 
   // The same for `window[current]` of a video. What its foreground hides is filled with what the
-  // other frames show there (stereo/background_plate.hpp; of method kScanline only). `window`:
-  // frames of one shot with consecutive indices and one size.
-  void make(std::span<const StereoMoment> window, std::size_t current, cv::Mat& frame);
+  // other frames show there (stereo/background_plate.hpp; of method kScanline only).
+  void make(std::span<const StereoMoment> window, std::size_t current, cv::Mat& frame) override;
 
   // The same from nearness in 0..1.
   void make(const cv::Mat& picture, const cv::Mat& nearness, float convergence, cv::Mat& frame);
@@ -147,7 +138,7 @@ class StereoFrameMaker {
   [[nodiscard]] const cv::Mat& parallax_px() const;
 
   // What the last frame asks of the viewer's eyes: nothing where a layout shows depth.
-  [[nodiscard]] stereo::ComfortReport comfort() const;
+  [[nodiscard]] stereo::ComfortReport comfort() const override;
 
  private:
   struct State;

@@ -5,8 +5,10 @@
 #include "core/interrupt.hpp"
 #include "core/output_file.hpp"
 #include "core/parallel.hpp"
+#include "pipeline/depth_finder.hpp"
 #include "pipeline/outputs.hpp"
 #include "pipeline/segment_sink.hpp"
+#include "pipeline/stereo_frame.hpp"
 #include "pipeline/video_stages.hpp"
 
 #include <algorithm>
@@ -90,7 +92,8 @@ class VideoJob {
         options_(options),
         depth_(depth),
         progress_(progress),
-        reader_(input, read_options(input, options)) {
+        reader_(input, read_options(input, options)),
+        maker_(options.maker()) {
     choose_container();
     if (!goes_to_pipe(output_)) check_outputs();
     set_format();
@@ -141,26 +144,28 @@ class VideoJob {
 
   void set_format() {
     const auto& info = reader_.info();
+    auto& format = sink_format_.format;
     // Also tells whether the options suit each other, before anything is written.
-    const cv::Size packed = StereoFrameMaker(options_.frame).frame_size(info.size);
+    const cv::Size packed = maker_->frame_size(info.size);
     const bool halved = options_.eye_frames != EyeFrames::kPacked;
-    sink_format_.format.size = halved ? cv::Size(packed.width / 2, packed.height) : packed;
-    sink_format_.format.pixel_aspect = info.pixel_aspect;
-    sink_format_.format.time_base = info.time_base;
-    sink_format_.format.frame_rate = info.frame_rate;
+    format.size = halved ? cv::Size(packed.width / 2, packed.height) : packed;
+    format.pixel_aspect = options_.square_pixels ? media::Rational{1, 1} : info.pixel_aspect;
+    format.time_base = info.time_base;
+    format.frame_rate = info.frame_rate;
     if (options_.eye_frames == EyeFrames::kSequential) {
-      sink_format_.format.time_base.den *= 2;
-      sink_format_.format.frame_rate.num *= 2;
+      format.time_base.den *= 2;
+      format.frame_rate.num *= 2;
     }
-    sink_format_.format.bit_depth = info.bit_depth;
-    sink_format_.format.grey =
-        info.grey && options_.frame.layout.layout != stereo::Layout::kAnaglyph;
-    sink_format_.format.input_pixel_format = info.pixel_format;
-    sink_format_.format.color = info.color;
-    sink_format_.format.hdr = info.hdr;
-    sink_format_.format.stereo = options_.stereo;
-    sink_format_.format.squeezed = options_.squeezed;
-    sink_format_.format.right_first = options_.right_first;
+    format.bit_depth = info.bit_depth;
+    format.grey = info.grey && maker_->keeps_grey();
+    format.input_pixel_format = info.pixel_format;
+    format.color = info.color;
+    format.hdr = info.hdr;
+    format.stereo = options_.stereo;
+    format.squeezed = options_.squeezed;
+    format.right_first = options_.right_first;
+    format.spherical = options_.spherical;
+    format.apple = options_.apple;
     sink_format_.encode = options_.encode;
     sink_format_.eye_frames = options_.eye_frames;
     const double ticks = info.frame_rate.value() * info.time_base.value();
@@ -219,9 +224,10 @@ class VideoJob {
     }
     StreamSink sink(sink_format_, std::move(writers), progress_);
     DepthCache no_cache({}, {});
-    progress_.begin("making 3D frames", "frames", reader_.info().frame_count);
-    auto made = run_stages({.reader = reader_, .first_frame = 0, .known = {}, .cache = no_cache},
-                           options_, depth_, sink);
+    progress_.begin(options_.task, "frames", reader_.info().frame_count);
+    auto made = run_stages(
+        {.reader = reader_, .first_frame = 0, .known = {}, .cache = no_cache, .maker = *maker_},
+        options_, depth_, sink);
     if (sink.num_frames() == 0) throw no_frames();
     for (auto& file : files) file->commit();
     result_.comfort = made.comfort;
@@ -332,7 +338,7 @@ class VideoJob {
     StagesInput input = stages_input();
     tell_beginning(work);
     SegmentSink sink(sink_format_, segment_target(work), *journal_, num_done_, progress_);
-    progress_.begin("making 3D frames", "frames",
+    progress_.begin(options_.task, "frames",
                     std::max<std::int64_t>(0, num_done_.total_frames - num_done_.num_frames));
     try {
       auto made = run_stages(std::move(input), options_, depth_, sink);
@@ -393,8 +399,11 @@ class VideoJob {
     const auto first_made = static_cast<std::int64_t>(known.size());
     const std::int64_t first_frame = first_frame_needed(first_made, options_, depth_);
     if (first_made > 0) go_to(first_frame, known);
-    return {
-        .reader = reader_, .first_frame = first_frame, .known = std::move(known), .cache = *cache_};
+    return {.reader = reader_,
+            .first_frame = first_frame,
+            .known = std::move(known),
+            .cache = *cache_,
+            .maker = *maker_};
   }
 
   // Places the reader before `frame`. What it gives is checked on the last frame that was made: a
@@ -535,6 +544,7 @@ class VideoJob {
   const DepthSource& depth_;
   Progress& progress_;
   media::VideoReader reader_;
+  std::unique_ptr<FrameMaker> maker_;
   SinkFormat sink_format_;
   std::unique_ptr<SegmentJournal> journal_;
   std::unique_ptr<DepthCache> cache_;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A flat video becomes a 3D video. Decoding, depth, steadying, warping and encoding run at the same
-// time on threads of their own; the result grows in segments with a journal (segment_journal.hpp),
-// so that the same call goes on where an earlier one ended, however it ended.
+// A video becomes a 3D video, or one of another layout. Decoding, depth, steadying, making frames
+// and encoding run at the same time on threads of their own; the result grows in segments with a
+// journal (segment_journal.hpp), so that the same call goes on where an earlier one ended, however
+// it ended.
 #pragma once
 
 #include "core/predictor.hpp"
@@ -10,14 +11,15 @@
 #include "media/video_reader.hpp"
 #include "media/video_writer.hpp"
 #include "pipeline/depth_cache.hpp"
+#include "pipeline/frame_maker.hpp"
 #include "pipeline/segment_journal.hpp"
 #include "pipeline/stage_queue.hpp"
-#include "pipeline/stereo_frame.hpp"
 #include "stereo/depth_stabilizer.hpp"
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,7 +30,8 @@
 
 namespace vergence::pipeline {
 
-// Where the raw nearness of a video's frames comes from.
+// Where the raw nearness of a video's frames comes from. Without `maps` there is none, for frames
+// that are made of the pictures alone: such frames are not steadied, and all are of one shot.
 struct DepthSource {
   std::string name;  // for messages: "nano"
 
@@ -39,16 +42,14 @@ struct DepthSource {
   // Whether its maps are worth keeping in the depth cache.
   bool cacheable = true;
 
-  // The maps are a stereo pair's own parallax (StereoFrameMaker::make_from_disparity) instead.
-  bool pair_disparity = false;
-
   // Seconds that a map takes, by a trial with a picture of this size, for the first estimate; may
   // be empty: next to nothing.
   std::function<double(cv::Size picture)> trial;
 
-  // One map per frame: CV_32FC1, finite, raw_nearness() (or disparity) of any size, the same for
-  // all frames. Frames come in order, but the first may have any index; their pictures have lost
-  // VideoJobOptions::part's surroundings. Always called by the same thread.
+  // One map per frame: CV_32FC1, finite, raw_nearness() (or what else the frames are made of) of
+  // any size, the same for all frames. Frames come in order, but the first may have any index;
+  // their pictures have lost VideoJobOptions::part's surroundings. Always called by the same
+  // thread.
   std::function<std::vector<cv::Mat>(std::span<const media::VideoFrame> frames)> maps;
 };
 
@@ -66,7 +67,7 @@ enum class ResumeMode {
 // The mode for a word in configuration; nothing for another one.
 [[nodiscard]] std::optional<ResumeMode> resume_mode_from_string(std::string_view word);
 
-// How the frames that StereoFrameMaker packs become frames of files. For the last two they are full
+// How the frames that a FrameMaker packs become frames of files. For the last two they are full
 // side by side frames.
 enum class EyeFrames {
   kPacked,      // as they are
@@ -86,16 +87,23 @@ struct VideoJobOptions {
   // Of an output that is a pipe: an extension with dot (".mkv", ".y4m"); empty = Matroska.
   std::string pipe_container;
 
-  StereoFrameOptions frame;
+  // Makes what makes the frames; called once for each job. What it depends on belongs into
+  // `settings`.
+  std::function<std::unique_ptr<FrameMaker>()> maker;
+  std::string task = "making 3D frames";  // what the progress calls it
+
   std::optional<cv::Rect> part;  // of the pictures that has depth; the rest is black bars
   bool filter_depth = false;     // stereo/temporal_filter.hpp, before anything else sees the depth
   stereo::StabilizerOptions stabilizer;
   int background_frames = 0;  // on either side, for stereo/background_plate.hpp; 0 = none
 
-  // What players are told of the frames.
+  // What players are told of the frames; see media::VideoFormat.
   media::StereoTag stereo = media::StereoTag::kNone;
   bool squeezed = false;
   bool right_first = false;
+  std::optional<media::SphericalTag> spherical;
+  bool apple = false;
+  bool square_pixels = false;  // whatever the input's are
 
   EyeFrames eye_frames = EyeFrames::kPacked;
   std::filesystem::path second_output;  // of kSeparate

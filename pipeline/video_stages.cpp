@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/video_stages.hpp"
 
+#include "pipeline/depth_finder.hpp"
+#include "pipeline/frame_window.hpp"
+#include "pipeline/picture_store.hpp"
 #include "stereo/temporal_filter.hpp"
 
 #include <algorithm>
 #include <deque>
-#include <mutex>
-#include <optional>
-#include <span>
-#include <string>
 #include <utility>
 
-#include <fmt/format.h>
 #include <opencv2/core.hpp>
 
 namespace vergence::pipeline {
@@ -24,68 +22,6 @@ constexpr std::size_t kQueued = 2;
 // Frames between two looks at what the parallax asks of the eyes, which takes a pass over it.
 constexpr std::int64_t kComfortPeriod = 24;
 
-// Pictures to be filled again once nobody else holds them: fresh memory of that size costs the
-// system more than half a millisecond per megabyte.
-class PictureStore {
- public:
-  // One that is free, or an empty one.
-  cv::Mat take() {
-    const std::scoped_lock lock(mutex_);
-    const auto free = std::find_if(pictures_.begin(), pictures_.end(), [](const cv::Mat& picture) {
-      return picture.u != nullptr && picture.u->refcount == 1;
-    });
-    if (free == pictures_.end()) return {};
-    cv::Mat picture = std::move(*free);
-    pictures_.erase(free);
-    return picture;
-  }
-
-  void give_back(cv::Mat picture) {
-    const std::scoped_lock lock(mutex_);
-    pictures_.push_back(std::move(picture));
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<cv::Mat> pictures_;
-};
-
-// Frames of a window on their way: those of the last `reach` frames and of the next ones, of which
-// one after the other becomes the current one.
-template <class Frame>
-class Window {
- public:
-  explicit Window(std::int64_t reach) : reach_(reach) {}
-
-  void push(Frame frame) { frames_.push_back(std::move(frame)); }
-
-  // Whether the current frame has all that will follow it.
-  [[nodiscard]] bool ready(bool at_end) const {
-    const auto after = static_cast<std::int64_t>(frames_.size() - current_) - 1;
-    return after >= (at_end ? 0 : reach_);
-  }
-
-  [[nodiscard]] const std::deque<Frame>& frames() const { return frames_; }
-
-  [[nodiscard]] std::size_t current() const { return current_; }
-
-  Frame& current_frame() { return frames_[current_]; }
-
-  // The next frame becomes the current one; what lies too far behind goes.
-  void advance() {
-    ++current_;
-    if (current_ > static_cast<std::size_t>(reach_)) {
-      frames_.pop_front();
-      --current_;
-    }
-  }
-
- private:
-  std::int64_t reach_;
-  std::deque<Frame> frames_;
-  std::size_t current_ = 0;
-};
-
 // A frame on its way through the stages.
 struct Item {
   media::VideoFrame frame;
@@ -93,24 +29,6 @@ struct Item {
   stereo::FrameStatistics statistics;
   stereo::FrameDecision decision;
 };
-
-std::string text_of(const std::optional<double>& number) {
-  return number ? fmt::format("{}", *number) : "";
-}
-
-// What the reader gives, as settings of the depth cache's key.
-std::vector<Setting> read_settings(const VideoJobOptions& options) {
-  const auto& read = options.read;
-  const cv::Rect part = options.part.value_or(cv::Rect());
-  return {{"start", text_of(read.start_s)},
-          {"end", text_of(read.end_s)},
-          {"filter", read.filter},
-          {"max_fps", fmt::format("{}", read.max_fps)},
-          {"keyframes", fmt::format("{} {}", read.keyframes_only, read.keyframe_interval_s)},
-          {"matrix", read.matrix},
-          {"range", read.full_range ? fmt::format("{}", *read.full_range) : ""},
-          {"part", fmt::format("{} {} {} {}", part.x, part.y, part.width, part.height)}};
-}
 
 class Stages {
  public:
@@ -125,21 +43,18 @@ class Stages {
         time_base_(input_.reader.info().time_base.value()),
         finder_(depth, input_.cache, options.part),
         stabilizer_(options.stabilizer),
-        maker_(options.frame),
         decoded_(group_, kQueued + batch_),
         measured_(group_, kQueued + batch_),
         filtered_(group_, kQueued),
         decided_(group_, kQueued),
         packed_(group_, kQueued),
         filter_window_(stereo::TemporalFilter::kReach),
-        warp_window_(options.background_frames) {
-    if (options_.part) maker_.crop_to(*options_.part);
-  }
+        warp_window_(options.background_frames) {}
 
   StagesResult run() {
     group_.add("decode", [this] { decode(); });
     group_.add("depth", [this] { find_depth(); });
-    if (options_.filter_depth) group_.add("filter", [this] { filter(); });
+    if (filters()) group_.add("filter", [this] { filter(); });
     group_.add("steady", [this] { steady(); });
     group_.add("warp", [this] { warp(); });
     group_.add("encode", [this] { encode(); });
@@ -148,6 +63,10 @@ class Stages {
   }
 
  private:
+  [[nodiscard]] bool has_depth() const { return static_cast<bool>(depth_.maps); }
+
+  [[nodiscard]] bool filters() const { return options_.filter_depth && has_depth(); }
+
   void decode() {
     media::VideoFrame frame;
     frame.picture = used_pictures_.take();
@@ -180,10 +99,10 @@ class Stages {
     std::vector<media::VideoFrame> frames;
     frames.reserve(group.size());
     for (const auto& item : group) frames.push_back(item.frame);
-    const auto maps = finder_.find(frames);
+    const auto maps = has_depth() ? finder_.find(frames) : std::vector<DepthCodes>();
     for (std::size_t i = 0; i < group.size(); ++i) {
       // Kept or new, a map is what its codes say: an interrupted run must go on with the same.
-      group[i].raw = raw_from_codes(maps[i]);
+      if (has_depth()) group[i].raw = raw_from_codes(maps[i]);
       measured_.push(std::move(group[i]));
     }
     group.clear();
@@ -213,7 +132,26 @@ class Stages {
   }
 
   void steady() {
-    auto& items = options_.filter_depth ? filtered_ : measured_;
+    if (has_depth()) {
+      steady_depth();
+    } else {
+      pass_undecided();
+    }
+    decided_.close();
+  }
+
+  // Without depth there is nothing to decide.
+  void pass_undecided() {
+    while (auto item = measured_.pop()) {
+      item->statistics.time_s = static_cast<double>(item->frame.pts) * time_base_;
+      item->decision.frame = item->frame.index;
+      item->decision.first_of_shot = item->frame.index == 0;
+      decided_.push(std::move(*item));
+    }
+  }
+
+  void steady_depth() {
+    auto& items = filters() ? filtered_ : measured_;
     for (const auto& frame : input_.known) decide(stabilizer_.push(frame.statistics));
     while (auto item = items.pop()) {
       const std::int64_t index = item->frame.index;
@@ -230,7 +168,6 @@ class Stages {
     }
     decide(stabilizer_.flush());
     pass_decided();
-    decided_.close();
   }
 
   // Those of frames that are not read this time are not needed.
@@ -264,19 +201,15 @@ class Stages {
     if (item.frame.index >= first_made_) {
       PackedFrame packed{
           .packed = used_frames_.take(), .source = item.frame, .statistics = item.statistics};
-      make(item, packed.packed);
-      if (item.frame.index % kComfortPeriod == 0) note_comfort(maker_.comfort());
+      make_current(packed.packed);
+      if (item.frame.index % kComfortPeriod == 0) note_comfort(input_.maker.comfort());
       packed_.push(std::move(packed));
     }
     warp_window_.advance();
   }
 
-  void make(const Item& item, cv::Mat& packed) {
-    if (depth_.pair_disparity) {
-      maker_.make_from_disparity(item.frame.picture, item.raw, packed);
-      return;
-    }
-    // Frames of the same shot.
+  // With the frames of the same shot.
+  void make_current(cv::Mat& packed) {
     const auto& frames = warp_window_.frames();
     std::size_t first = warp_window_.current();
     std::size_t last = first;
@@ -289,7 +222,7 @@ class Stages {
                          .raw = frames[i].raw,
                          .decision = frames[i].decision});
     }
-    maker_.make(moments, warp_window_.current() - first, packed);
+    input_.maker.make(moments, warp_window_.current() - first, packed);
   }
 
   void note_comfort(const stereo::ComfortReport& now) {
@@ -335,7 +268,6 @@ class Stages {
   std::deque<stereo::FrameDecision> decisions_;  // of waiting_ and of frames to come
 
   // Of the stage "warp".
-  StereoFrameMaker maker_;
   stereo::ComfortReport comfort_;
 
   PictureStore used_pictures_;
@@ -346,54 +278,17 @@ class Stages {
   StageQueue<Item> filtered_;
   StageQueue<Item> decided_;
   StageQueue<PackedFrame> packed_;
-  Window<std::pair<Item, stereo::FilterFrame>> filter_window_;
-  Window<Item> warp_window_;
+  FrameWindow<std::pair<Item, stereo::FilterFrame>> filter_window_;
+  FrameWindow<Item> warp_window_;
 };
 
 }  // namespace
 
-std::vector<Setting> depth_key(const std::filesystem::path& input, const VideoJobOptions& options) {
-  std::vector<Setting> key = file_fingerprint(input);
-  const auto read = read_settings(options);
-  key.insert(key.end(), read.begin(), read.end());
-  key.insert(key.end(), options.depth_settings.begin(), options.depth_settings.end());
-  return key;
-}
-
-std::vector<DepthCodes> DepthFinder::find(std::span<const media::VideoFrame> group) {
-  if (group.empty()) return {};
-  if (source_.cacheable) {
-    auto maps = kept(group);
-    if (maps.size() == group.size()) return maps;
-  }
-  std::vector<media::VideoFrame> frames(group.begin(), group.end());
-  for (auto& frame : frames) {
-    if (part_) frame.picture = frame.picture(*part_);
-  }
-  const auto raw = source_.maps(frames);
-  std::vector<DepthCodes> maps;
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    maps.push_back(depth_codes(raw.at(i)));
-    if (source_.cacheable) cache_.add(group[i].index, maps.back());
-  }
-  return maps;
-}
-
-// Of the first frames of the group, up to one without.
-std::vector<DepthCodes> DepthFinder::kept(std::span<const media::VideoFrame> group) {
-  std::vector<DepthCodes> maps;
-  for (const auto& frame : group) {
-    auto found = cache_.find(frame.index);
-    if (!found) break;
-    maps.push_back(std::move(*found));
-  }
-  return maps;
-}
-
 std::int64_t first_frame_needed(std::int64_t first_made, const VideoJobOptions& options,
                                 const DepthSource& depth) {
   const std::int64_t reach =
-      options.background_frames + (options.filter_depth ? stereo::TemporalFilter::kReach : 0);
+      options.background_frames +
+      (options.filter_depth && depth.maps ? stereo::TemporalFilter::kReach : 0);
   return std::max<std::int64_t>(0, first_made - reach) / depth.batch * depth.batch;
 }
 

@@ -10,9 +10,6 @@
 #include "pipeline/video_job.hpp"
 
 #include <cstdint>
-#include <filesystem>
-#include <optional>
-#include <span>
 #include <vector>
 
 namespace vergence::pipeline {
@@ -23,30 +20,7 @@ struct StagesInput {
   std::int64_t first_frame = 0;     // a multiple of the depth source's batch
   std::vector<JournalFrame> known;  // frames that earlier runs have made; those to make follow
   DepthCache& cache;
-};
-
-// All that the raw depth of a video depends on.
-[[nodiscard]] std::vector<Setting> depth_key(const std::filesystem::path& input,
-                                             const VideoJobOptions& options);
-
-// The depth of frames, kept from an earlier run or new.
-class DepthFinder {
- public:
-  // `part`: VideoJobOptions::part. Source and cache must outlive it.
-  DepthFinder(const DepthSource& source, DepthCache& cache, const std::optional<cv::Rect>& part)
-      : source_(source),
-        cache_(cache),
-        part_(part) {}
-
-  // Of one group (DepthSource::batch).
-  [[nodiscard]] std::vector<DepthCodes> find(std::span<const media::VideoFrame> group);
-
- private:
-  [[nodiscard]] std::vector<DepthCodes> kept(std::span<const media::VideoFrame> group);
-
-  const DepthSource& source_;
-  DepthCache& cache_;
-  std::optional<cv::Rect> part_;
+  FrameMaker& maker;
 };
 
 struct StagesResult {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/pipeline/video_clips.hpp"
 
+#include "pipeline/stereo_frame.hpp"
 #include "tests/support/process.hpp"
 
+#include <memory>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -71,7 +73,9 @@ pipeline::VideoJobOptions small_job_options(float divergence) {
   options.encode.threads = 1;
   options.read.threads = 1;
   options.segment_s = 0.5;
-  options.frame.parallax.divergence = divergence;
+  pipeline::StereoFrameOptions frame;
+  frame.parallax.divergence = divergence;
+  options.maker = [frame] { return std::make_unique<pipeline::StereoFrameMaker>(frame); };
   options.stereo = media::StereoTag::kSideBySide;
   options.stabilizer.look_ahead = 10;
   options.settings = {{"stereo.divergence", fmt::format("{}", divergence)}};
