@@ -18,7 +18,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <opencv2/core.hpp>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -48,12 +47,6 @@ std::string describe(const std::exception& error) {
   if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) {
     return "not enough memory; give a smaller picture or smaller sizes (fusion.width_px, "
            "mesh.grid_width)";
-  }
-  if (const auto* of_opencv = dynamic_cast<const cv::Exception*>(&error)) {
-    if (of_opencv->code == cv::Error::StsNoMem) return describe(std::bad_alloc());
-    std::string text = fmt::format("OpenCV failed in {}: {}", of_opencv->func, of_opencv->err);
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    return text;
   }
   return error.what();
 }

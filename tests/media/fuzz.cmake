@@ -9,7 +9,7 @@ endif()
 vergence_add_fuzz_program(fuzz_video
   SOURCES media/libav.cpp media/video_color.cpp media/video_facts.cpp media/video_input.cpp
           media/video_reader.cpp tests/media/fuzz_video.cpp
-  LIBRARIES vergence_media vergence_core
+  LIBRARIES vergence_media vergence_core vergence_base
   LINK ${ffmpeg_LINK_LIBRARIES} -lfmt -lspdlog -lopencv_core -lopencv_imgproc
   FLAGS -fno-sanitize=vptr)
 if(NOT VERGENCE_FUZZ_PROGRAM)

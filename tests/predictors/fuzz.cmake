@@ -8,7 +8,7 @@ vergence_add_fuzz_program(fuzz_predictors
           predictors/safetensors.cpp predictors/weight_file.cpp predictors/weights.cpp
           predictors/checkpoint/torch_checkpoint.cpp predictors/checkpoint/unpickler.cpp
           tests/predictors/fuzz_main.cpp tests/predictors/fuzz_targets.cpp
-  LIBRARIES vergence_predictors vergence_core
+  LIBRARIES vergence_predictors vergence_core vergence_base
   LINK -lfmt -lopencv_core
   INCLUDES ${EIGEN3_INCLUDE_DIR}
   FLAGS -fno-sanitize=vptr,unreachable)
