@@ -300,6 +300,8 @@ class Expansion {
         item.stand_ins = std::exchange(item.options, choice.options);
         item.origin = choice.item.origin;
       }
+      // A place that is left empty may be filled with '+' too.
+      if (item.options.empty() && chosen_.contains(key)) return;
       // Entries come last first, so the one that is too many was seen before this one.
       const auto [later, is_first] = chosen_.try_emplace(key, item);
       if (!is_first) {
