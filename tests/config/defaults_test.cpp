@@ -9,6 +9,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 class DefaultsList : public ::testing::Test {
  protected:
@@ -75,6 +76,14 @@ TEST_F(DefaultsList, PresetsOverrideChoicesMadeEarlierAndTheCommandLineOverrides
   EXPECT_EQ(config.string("db.name"), "large");
   EXPECT_EQ(config.integer("web.port"), 1);
   EXPECT_EQ(composed(main, {"+preset=fast", "db=small"}).string("db.name"), "small");
+}
+
+TEST_F(DefaultsList, AnEmptyPlaceIsFilledWithAndWithoutPlus) {
+  const char* main = "defaults = [{ db = '' }]";
+  EXPECT_FALSE(composed(main).contains("db.name"));
+  EXPECT_EQ(composed(main, {"db=large"}).string("db.name"), "large");
+  EXPECT_EQ(composed(main, {"+db=large"}).string("db.name"), "large");
+  EXPECT_THAT(wrong("defaults = [{ db = 'small' }]", {"+db=large"}), SizeIs(1));
 }
 
 TEST_F(DefaultsList, SeveralOptionsOfOneGroup) {

@@ -64,7 +64,6 @@ TEST(Message, NamesNearGroups) {
   EXPECT_THAT(mistakes({"stereo/fill=x"}),
               ElementsAre(StartsWith("unknown group 'stereo/fill' in override 'stereo/fill=x'\n  "
                                      "groups: alignment, ")));
-  EXPECT_THAT(mistakes({"preset=preview"}), ElementsAre(HasSubstr("'+preset=preview'")));
 }
 
 TEST(Message, TablesAreNoValues) {
