@@ -11,6 +11,15 @@
 #include <type_traits>
 #include <utility>
 
+// Loops over many directions exist twice, and the processor's abilities decide at the program's
+// start. Both give the same numbers.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define VERGENCE_WIDE_LOOPS __attribute__((target_clones("avx2", "default"), flatten))
+#else
+#define VERGENCE_WIDE_LOOPS
+#endif
+
 namespace vergence::projection {
 namespace {
 
@@ -388,19 +397,64 @@ bool is_whole(double value) {
   return std::abs(value - std::round(value)) < 1e-6;
 }
 
+// Rays of a block, all x, then all y, then all z; points of a block, all x, then all y.
+using RayBlock = std::array<float, 3 * kLookUpBlock>;
+using PointBlock = std::array<float, 2 * kLookUpBlock>;
+
+struct SightBlock {
+  RayBlock rays;
+  std::array<int, kLookUpBlock> seen;
+};
+
 template <class P>
-void locate_with(const P& projection, const float* rays, std::size_t count, LocatedBlock& block) {
-  const float* const x = rays;
-  const float* const y = rays + kLookUpBlock;
-  const float* const z = rays + 2 * kLookUpBlock;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto spot = projection.spot_of(Ray<float>{x[i], y[i], z[i]});
+inline void locate_with(const P projection, const RayBlock& rays, LocatedBlock& block) {
+  for (std::size_t i = 0; i < kLookUpBlock; ++i) {
+    const auto spot =
+        projection.spot_of(Ray<float>{rays[i], rays[i + kLookUpBlock], rays[i + 2 * kLookUpBlock]});
     block.x[i] = spot.x;
     block.y[i] = spot.y;
     block.chart[i] = spot.chart;
     block.seen[i] = spot.seen;
   }
 }
+
+template <class P>
+inline void look_with(const P projection, const PointBlock& points, SightBlock& block) {
+  for (std::size_t i = 0; i < kLookUpBlock; ++i) {
+    const float x = points[i];
+    const float y = points[i + kLookUpBlock];
+    const auto sight = projection.sight_at(x, y, chart_at(projection, x, y));
+    block.rays[i] = sight.ray.x;
+    block.rays[i + kLookUpBlock] = sight.ray.y;
+    block.rays[i + 2 * kLookUpBlock] = sight.ray.z;
+    block.seen[i] = sight.seen;
+  }
+}
+
+template <class P>
+void locate_all(const P& projection, const RayBlock& rays, LocatedBlock& block) {
+  locate_with(projection, rays, block);
+}
+
+template <class P>
+void look_all(const P& projection, const PointBlock& points, SightBlock& block) {
+  look_with(projection, points, block);
+}
+
+// The kinds that are looked up most.
+#define VERGENCE_WIDE_KIND(Kind)                                                      \
+  VERGENCE_WIDE_LOOPS void locate_all(const Kind& projection, const RayBlock& rays,   \
+                                      LocatedBlock& block) {                          \
+    locate_with(projection, rays, block);                                             \
+  }                                                                                   \
+  VERGENCE_WIDE_LOOPS void look_all(const Kind& projection, const PointBlock& points, \
+                                    SightBlock& block) {                              \
+    look_with(projection, points, block);                                             \
+  }
+VERGENCE_WIDE_KIND(LongitudeLatitude)
+VERGENCE_WIDE_KIND(Pinhole)
+VERGENCE_WIDE_KIND(Fisheye<FisheyeLaw::kEquidistant>)
+#undef VERGENCE_WIDE_KIND
 
 }  // namespace
 
@@ -422,15 +476,14 @@ std::span<const PictureKind> all_picture_kinds() {
 // ---- Lenses
 
 void Lens::locate(std::span<const cv::Point3f> directions, LocatedBlock& block) const {
-  std::array<float, 3 * kLookUpBlock> rays;
+  RayBlock rays{};
   const float side = back ? -1.0F : 1.0F;
   for (std::size_t i = 0; i < directions.size(); ++i) {
     rays[i] = side * directions[i].x;
     rays[i + kLookUpBlock] = directions[i].y;
     rays[i + 2 * kLookUpBlock] = side * directions[i].z;
   }
-  std::visit([&](const auto& own) { locate_with(own, rays.data(), directions.size(), block); },
-             projection);
+  std::visit([&](const auto& own) { locate_all(own, rays, block); }, projection);
 }
 
 void PictureModel::Model::find_edges() {
@@ -660,23 +713,32 @@ void PictureModel::directions_at(std::span<const cv::Point2f> points,
   if (points.size() != directions.size()) refuse("as many directions as points");
   const auto width = static_cast<float>(model_->size.width);
   const auto height = static_cast<float>(model_->size.height);
-  const bool two = model_->lenses.size() > 1;
-  std::visit(
-      [&](const auto& front) {
-        using P = std::remove_cvref_t<decltype(front)>;
-        const P& back = two ? std::get<P>(model_->lenses[1].projection) : front;
-        for (std::size_t i = 0; i < points.size(); ++i) {
-          const auto [x, y] = points[i];
-          const bool behind = two && x >= width / 2.0F;
-          const auto sight = (behind ? back : front).sight_at(x, y, chart_at(front, x, y));
-          const bool inside = x >= 0.0F && x <= width && y >= 0.0F && y <= height;
-          const float side = behind ? -1.0F : 1.0F;
-          directions[i] = sight.seen != 0 && inside
-                              ? cv::Point3f(side * sight.ray.x, sight.ray.y, side * sight.ray.z)
-                              : cv::Point3f(kNothing, kNothing, kNothing);
-        }
-      },
-      model_->lenses.front().projection);
+  for (const Lens& lens : model_->lenses) {
+    const float side = lens.back ? -1.0F : 1.0F;
+    const auto look = [&](const PointBlock& from, SightBlock& to) {
+      std::visit([&](const auto& own) { look_all(own, from, to); }, lens.projection);
+    };
+    PointBlock block{};
+    SightBlock sights;
+    for (std::size_t begin = 0; begin < points.size(); begin += kLookUpBlock) {
+      const std::size_t count = std::min(kLookUpBlock, points.size() - begin);
+      for (std::size_t i = 0; i < count; ++i) {
+        block[i] = points[begin + i].x;
+        block[i + kLookUpBlock] = points[begin + i].y;
+      }
+      look(block, sights);
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto [x, y] = points[begin + i];
+        if (model_->lenses.size() > 1 && lens.back != (x >= width / 2.0F)) continue;
+        const bool inside = x >= 0.0F && x <= width && y >= 0.0F && y <= height;
+        directions[begin + i] =
+            sights.seen[i] != 0 && inside
+                ? cv::Point3f(side * sights.rays[i], sights.rays[i + kLookUpBlock],
+                              side * sights.rays[i + 2 * kLookUpBlock])
+                : cv::Point3f(kNothing, kNothing, kNothing);
+      }
+    }
+  }
 }
 
 void PictureModel::pixels_of(std::span<const cv::Point3f> directions,

@@ -3,6 +3,7 @@
 
 #include "core/parallel.hpp"
 #include "projection/picture_pyramid.hpp"
+#include "projection/sphere_sampler.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -40,25 +41,6 @@ RenderedView gather(const PicturePyramid& pyramid, const SphereWindow& window, c
     }
   });
   return result;
-}
-
-// Where the equidistant fisheye with the given axis shows a direction: pixels from the circle's
-// centre, for a circle of radius 1, and how far inside its rim (0 = on the rim, in units of its
-// half angle).
-struct FisheyePoint {
-  Vector2d offset;
-  double margin;
-};
-
-FisheyePoint fisheye_point(const Vector3d& direction, bool back, double half_angle) {
-  const double side = back ? -1.0 : 1.0;
-  const Vector3d local{side * direction.x(), direction.y(), side * direction.z()};
-  const double angle = std::atan2(std::hypot(local.x(), local.y()), -local.z());
-  const double radius = angle / half_angle;
-  const double across = std::hypot(local.x(), local.y());
-  const Vector2d towards =
-      across > 0.0 ? Vector2d(local.x() / across, -local.y() / across) : Vector2d::Zero();
-  return {towards * radius, 1.0 - radius};
 }
 
 }  // namespace
@@ -100,37 +82,12 @@ RenderedView PanoramaSampler::reproject(const SphereWindow& target,
 }
 
 cv::Mat equirectangular_from_dual_fisheye(const cv::Mat& picture, Radians lens_fov, int width) {
-  const double radius_x = picture.cols / 4.0;
-  const double radius_y = picture.rows / 2.0;
-  const double half_angle = lens_fov.value() / 2.0;
-  const PicturePyramid pyramid(picture, false);
-  const auto window = SphereWindow::whole(width, width / 2);
-  const double level = std::log2(radius_y / half_angle / (window.full_height / kPi));
-  cv::Mat result(window.height, window.width, picture.type());
-  // The lenses are cross-faded over their overlap; a full-sphere lens pair has half_angle > 90
-  // degrees.
-  const double overlap = std::max(1e-6, 2.0 * (1.0 - kPi / 2.0 / half_angle));
-  parallel_for(0, result.rows, [&](int first, int last) {
-    for (int y = first; y < last; ++y) {
-      for (int x = 0; x < result.cols; ++x) {
-        const Vector3d direction = direction_at(window, x + 0.5, y + 0.5);
-        const FisheyePoint front = fisheye_point(direction, false, half_angle);
-        const FisheyePoint back = fisheye_point(direction, true, half_angle);
-        const double share =
-            std::clamp(0.5 + 0.5 * (front.margin - back.margin) / overlap, 0.0, 1.0);
-        PicturePyramid::Pixel pixel{};
-        const auto add = [&](const FisheyePoint& point, double centre_x, double weight) {
-          if (weight <= 0.0) return;
-          const auto colour = pyramid.sample(centre_x + point.offset.x() * radius_x,
-                                             radius_y + point.offset.y() * radius_y, level);
-          for (std::size_t c = 0; c < 4; ++c) pixel[c] += static_cast<float>(weight) * colour[c];
-        };
-        add(front, radius_x, share);
-        add(back, 3.0 * radius_x, 1.0 - share);
-        pyramid.store(pixel, result.ptr(y), x);
-      }
-    }
-  });
+  const auto lenses = PictureModel::dual_fisheye(picture.size(), lens_fov);
+  const auto sphere = PictureModel::equirectangular(SphereWindow::whole(width, width / 2));
+  const double shrink = lenses.pixels_per_radian() / sphere.pixels_per_radian();
+  const SphereSampler sampler(picture, lenses, SphereInterpolation::kBilinear, shrink);
+  cv::Mat result;
+  reproject(sampler, sphere, Matrix3d::Identity(), result, nullptr);
   return result;
 }
 

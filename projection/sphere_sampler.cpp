@@ -8,7 +8,6 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -20,10 +19,7 @@
 namespace vergence::projection {
 namespace {
 
-constexpr int kMaxReach = 3;
 constexpr int kNumPhases = 512;
-
-using Taps = std::array<float, std::size_t{2} * kMaxReach>;
 
 double keys(double x) {  // Keys, "Cubic Convolution Interpolation", 1981, a = -0.5
   x = std::abs(x);
@@ -33,54 +29,51 @@ double keys(double x) {  // Keys, "Cubic Convolution Interpolation", 1981, a = -
 
 double lanczos(double x) {
   if (x == 0.0) return 1.0;
-  if (std::abs(x) >= kMaxReach) return 0.0;
+  if (std::abs(x) >= 3.0) return 0.0;
   const double angle = kPi * x;
-  return kMaxReach * std::sin(angle) * std::sin(angle / kMaxReach) / (angle * angle);
+  return 3.0 * std::sin(angle) * std::sin(angle / 3.0) / (angle * angle);
 }
 
-double linear(double x) {
-  return std::max(0.0, 1.0 - std::abs(x));
-}
+// Weights of the taps 1 - kReach .. kReach around a position between taps 0 and 1; they add up to
+// 1. By their reach: 1 = linear, 2 = bicubic, 3 = Lanczos.
+template <int kReach>
+using Taps = std::array<float, std::size_t{2} * kReach>;
 
-// Weights of the taps 1 - reach .. reach around a position between taps 0 and 1; they add up to 1.
-class Kernel {
- public:
-  Kernel(int reach, double (*weight)(double)) : reach_(reach), table_(kNumPhases + 1, Taps{}) {
-    for (int phase = 0; phase <= kNumPhases; ++phase) {
-      Taps& taps = table_[static_cast<std::size_t>(phase)];
-      const double part = static_cast<double>(phase) / kNumPhases;
-      double sum = 0.0;
-      for (int i = 0; i < 2 * reach; ++i) sum += weight(i + 1 - reach - part);
-      for (int i = 0; i < 2 * reach; ++i) {
-        taps[static_cast<std::size_t>(i)] = static_cast<float>(weight(i + 1 - reach - part) / sum);
-      }
+template <int kReach>
+std::vector<Taps<kReach>> table_of(double (*kernel)(double)) {
+  std::vector<Taps<kReach>> table(kNumPhases + 1);
+  for (int phase = 0; phase <= kNumPhases; ++phase) {
+    Taps<kReach>& taps = table[static_cast<std::size_t>(phase)];
+    const double part = static_cast<double>(phase) / kNumPhases;
+    double sum = 0.0;
+    for (int i = 0; i < 2 * kReach; ++i) sum += kernel(i + 1 - kReach - part);
+    for (int i = 0; i < 2 * kReach; ++i) {
+      taps[static_cast<std::size_t>(i)] = static_cast<float>(kernel(i + 1 - kReach - part) / sum);
     }
   }
+  return table;
+}
 
-  [[nodiscard]] int reach() const { return reach_; }
-
-  [[nodiscard]] const Taps& at(float part) const {
-    return table_[static_cast<std::size_t>(part * kNumPhases + 0.5F)];
+template <int kReach>
+Taps<kReach> taps_at(float part) {
+  if constexpr (kReach == 1) {
+    return {1.0F - part, part};
+  } else {
+    static const auto kTable = table_of<kReach>(kReach == 2 ? keys : lanczos);
+    return kTable[static_cast<std::size_t>(part * kNumPhases + 0.5F)];
   }
+}
 
- private:
-  int reach_;
-  std::vector<Taps> table_;
-};
-
-const Kernel& kernel_of(SphereInterpolation interpolation) {
-  static const Kernel kLinear(1, linear);
-  static const Kernel kBicubic(2, keys);
-  static const Kernel kLanczos(kMaxReach, lanczos);
+int reach_of(SphereInterpolation interpolation) {
   switch (interpolation) {
     case SphereInterpolation::kBilinear:
-      return kLinear;
+      return 1;
     case SphereInterpolation::kBicubic:
-      return kBicubic;
+      return 2;
     case SphereInterpolation::kLanczos:
-      return kLanczos;
+      return 3;
   }
-  return kLinear;
+  return 1;
 }
 
 // ---- Pixels as four floats
@@ -160,93 +153,117 @@ inline void mix_rgb8(const std::uint8_t* upper, const std::uint8_t* lower, float
 struct SphereSampler::State {
   cv::Mat picture;
   PictureModel model;
-  const Kernel* kernel;
+  int reach;
 
   [[nodiscard]] const PictureModel::Model& parts() const { return *model.model_; }
 
-  // Colours at `block`'s places, `count` pixels to `out`.
-  template <class T, int kChannels>
-  void sample_block(const Lens& lens, const LocatedBlock& block, std::size_t count, T* out) const;
-
-  template <class T, int kChannels>
+  template <class T, int kChannels, int kReach>
   void sample_all(std::span<const cv::Point3f> directions, T* out, unsigned char* seen) const;
 
+  // Colours at the first `count` of `block`'s places, to `out`.
+  template <class T, int kChannels, int kReach>
+  void sample_block(const Lens& lens, LocatedBlock& block, std::size_t count, T* out) const;
+
   // One pixel with taps that may lie beyond the borders of its chart.
-  template <class T, int kChannels>
+  template <class T, int kChannels, int kReach>
   void sample_one(const Lens& lens, int chart, const Position& at, T* out) const;
+
+  // The pixels around a position, some of which lie beyond the borders of its chart.
+  template <class T, int kChannels, int kReach>
+  void gather(const Lens& lens, int chart, cv::Point first, T* pixels) const;
+
+  // Places beyond borders where nothing comes next move to the border.
+  void keep_inside(const Lens& lens, std::size_t count, LocatedBlock& block) const;
 };
 
-template <class T, int kChannels>
-void SphereSampler::State::sample_one(const Lens& lens, int chart, const Position& at,
-                                      T* out) const {
-  const int reach = kernel->reach();
-  const Taps& across = kernel->at(at.part_x);
-  const Taps& down = kernel->at(at.part_y);
+template <class T, int kChannels, int kReach>
+void SphereSampler::State::gather(const Lens& lens, int chart, cv::Point first, T* pixels) const {
   const cv::Rect& own = lens.charts[static_cast<std::size_t>(chart)];
-  const int left = at.x + 1 - reach;
-  const int top = at.y + 1 - reach;
-  // Four channels are read of pixels that may have one.
-  const bool inside = left >= own.x && top >= own.y && at.x + reach < own.br().x &&
-                      at.y + reach < own.br().y && at.x + reach + 4 < picture.cols;
-  std::array<T, std::size_t{4} * kMaxReach * kMaxReach * kChannels + 4> patch{};
-  const T* taps = patch.data();
-  auto stride = static_cast<std::ptrdiff_t>(2 * reach * kChannels);
-  if (inside) {
-    taps = picture.ptr<T>(top) + static_cast<std::ptrdiff_t>(left) * kChannels;
-    stride = static_cast<std::ptrdiff_t>(picture.step1());
-  } else {
-    T* pixel = patch.data();
-    for (int j = 0; j < 2 * reach; ++j) {
-      for (int i = 0; i < 2 * reach; ++i, pixel += kChannels) {
-        cv::Point from(left + i, top + j);
-        if (!own.contains(from)) from = parts().neighbour(lens, chart, from.x, from.y);
-        std::copy_n(picture.ptr<T>(from.y) + static_cast<std::ptrdiff_t>(from.x) * kChannels,
-                    kChannels, pixel);
-      }
+  for (int j = 0; j < 2 * kReach; ++j) {
+    for (int i = 0; i < 2 * kReach; ++i, pixels += kChannels) {
+      cv::Point from(first.x + i, first.y + j);
+      if (!own.contains(from)) from = parts().neighbour(lens, chart, from.x, from.y);
+      std::copy_n(picture.ptr<T>(from.y) + static_cast<std::ptrdiff_t>(from.x) * kChannels,
+                  kChannels, pixels);
     }
   }
+}
+
+template <class T, int kChannels, int kReach>
+void SphereSampler::State::sample_one(const Lens& lens, int chart, const Position& at,
+                                      T* out) const {
+  constexpr int kSide = 2 * kReach;
+  const cv::Rect& own = lens.charts[static_cast<std::size_t>(chart)];
+  const cv::Point first(at.x + 1 - kReach, at.y + 1 - kReach);
+  // Four channels are read of pixels that may have one.
+  const bool inside = first.x >= own.x && first.y >= own.y && at.x + kReach < own.br().x &&
+                      at.y + kReach < own.br().y && at.x + kReach + 4 < picture.cols;
+  std::array<T, std::size_t{kSide} * kSide * kChannels + 4> patch;
+  const T* row = patch.data();
+  std::ptrdiff_t stride = kSide * kChannels;
+  if (inside) {
+    row = picture.ptr<T>(first.y) + static_cast<std::ptrdiff_t>(first.x) * kChannels;
+    stride = static_cast<std::ptrdiff_t>(picture.step1());
+  } else {
+    std::fill_n(patch.end() - 4, 4, T{});
+    gather<T, kChannels, kReach>(lens, chart, first, patch.data());
+  }
+  const Taps<kReach> across = taps_at<kReach>(at.part_x);
+  const Taps<kReach> down = taps_at<kReach>(at.part_y);
   cv::v_float32x4 sum = cv::v_setzero_f32();
-  for (int j = 0; j < 2 * reach; ++j, taps += stride) {
-    cv::v_float32x4 row = cv::v_setzero_f32();
-    for (int i = 0; i < 2 * reach; ++i) {
-      row += load_pixel(taps + static_cast<std::ptrdiff_t>(i) * kChannels) *
-             cv::v_setall_f32(across[static_cast<std::size_t>(i)]);
+  for (std::size_t j = 0; j < kSide; ++j, row += stride) {
+    cv::v_float32x4 mixed = load_pixel(row) * cv::v_setall_f32(across[0]);
+    for (std::size_t i = 1; i < kSide; ++i) {
+      mixed += load_pixel(row + i * kChannels) * cv::v_setall_f32(across[i]);
     }
-    sum += row * cv::v_setall_f32(down[static_cast<std::size_t>(j)]);
+    sum += mixed * cv::v_setall_f32(down[j]);
   }
   store_pixel<T, kChannels>(sum, out);
 }
 
-template <class T, int kChannels>
-void SphereSampler::State::sample_block(const Lens& lens, const LocatedBlock& block,
-                                        std::size_t count, T* out) const {
-  if constexpr (std::is_same_v<T, std::uint8_t> && kChannels == 3) {
-    if (kernel->reach() == 1) {
-      // Eight bytes are written at a time: the last two pixels are left to the slower way.
-      const std::size_t num_fast = count > 2 ? count - 2 : 0;
-      const auto step = static_cast<std::ptrdiff_t>(picture.step);
-      for (std::size_t i = 0; i < count; ++i, out += 3) {
-        const Position at = position_of(block.x[i], block.y[i]);
-        const cv::Rect& own = lens.charts[static_cast<std::size_t>(block.chart[i])];
-        const bool fast = i < num_fast && at.x >= own.x && at.y >= own.y && at.x + 1 < own.br().x &&
-                          at.y + 1 < own.br().y && at.x + 2 < picture.cols;
-        if (fast) {
-          const std::uint8_t* const upper =
-              picture.data + at.y * step + static_cast<std::ptrdiff_t>(at.x) * 3;
-          mix_rgb8(upper, upper + step, at.part_x, at.part_y, out);
-        } else {
-          sample_one<T, kChannels>(lens, block.chart[i], at, out);
-        }
-      }
-      return;
-    }
+void SphereSampler::State::keep_inside(const Lens& lens, std::size_t count,
+                                       LocatedBlock& block) const {
+  if (lens.charts.size() > 1) return;
+  const cv::Rect& chart = lens.charts.front();
+  // So little that the position still lies before the last pixel.
+  constexpr float kBefore = 0.502F;
+  if (parts().turn_columns == 0) {
+    const auto first = static_cast<float>(chart.x) + 0.5F;
+    const auto last = static_cast<float>(chart.br().x) - kBefore;
+    for (std::size_t i = 0; i < count; ++i) block.x[i] = std::clamp(block.x[i], first, last);
   }
+  const auto first = parts().pole_above ? 0.0F : static_cast<float>(chart.y) + 0.5F;
+  const auto last = static_cast<float>(chart.br().y) - (parts().pole_below ? 0.0F : kBefore);
+  for (std::size_t i = 0; i < count; ++i) block.y[i] = std::clamp(block.y[i], first, last);
+}
+
+template <class T, int kChannels, int kReach>
+void SphereSampler::State::sample_block(const Lens& lens, LocatedBlock& block, std::size_t count,
+                                        T* out) const {
+  keep_inside(lens, count, block);
+  // Eight bytes are written at a time: the last two pixels are left to the slower way.
+  constexpr bool kBytes = std::is_same_v<T, std::uint8_t> && kChannels == 3 && kReach == 1;
+  const std::size_t num_fast = kBytes && count > 2 ? count - 2 : 0;
+  const auto step = static_cast<std::ptrdiff_t>(picture.step);
   for (std::size_t i = 0; i < count; ++i, out += kChannels) {
-    sample_one<T, kChannels>(lens, block.chart[i], position_of(block.x[i], block.y[i]), out);
+    const Position at = position_of(block.x[i], block.y[i]);
+    if constexpr (kBytes) {
+      const cv::Rect& own = lens.charts[static_cast<std::size_t>(block.chart[i])];
+      const bool fast = i < num_fast && at.x >= own.x && at.y >= own.y && at.x + 1 < own.br().x &&
+                        at.y + 1 < own.br().y &&
+                        (at.x + 2 < picture.cols || at.y + 2 < picture.rows);
+      if (fast) {
+        const std::uint8_t* const upper =
+            picture.data + at.y * step + static_cast<std::ptrdiff_t>(at.x) * 3;
+        mix_rgb8(upper, upper + step, at.part_x, at.part_y, out);
+        continue;
+      }
+    }
+    sample_one<T, kChannels, kReach>(lens, block.chart[i], at, out);
   }
 }
 
-template <class T, int kChannels>
+template <class T, int kChannels, int kReach>
 void SphereSampler::State::sample_all(std::span<const cv::Point3f> directions, T* out,
                                       unsigned char* seen) const {
   const auto& lenses = parts().lenses;
@@ -256,11 +273,11 @@ void SphereSampler::State::sample_all(std::span<const cv::Point3f> directions, T
     const auto some = directions.subspan(begin, std::min(kLookUpBlock, directions.size() - begin));
     T* const target = out + begin * kChannels;
     lenses.front().locate(some, block);
-    sample_block<T, kChannels>(lenses.front(), block, some.size(), target);
+    sample_block<T, kChannels, kReach>(lenses.front(), block, some.size(), target);
     std::array<int, kLookUpBlock> visible = block.seen;
     if (lenses.size() > 1) {
       lenses.back().locate(some, block);
-      sample_block<T, kChannels>(lenses.back(), block, some.size(), back.data());
+      sample_block<T, kChannels, kReach>(lenses.back(), block, some.size(), back.data());
       for (std::size_t i = 0; i < some.size(); ++i) {
         const float share = parts().front_share(some[i]);
         for (std::size_t c = i * kChannels; c < (i + 1) * kChannels; ++c) {
@@ -315,7 +332,7 @@ SphereSampler::SphereSampler(const cv::Mat& picture, const PictureModel& model,
   if (picture.empty() || picture.size() != model.size()) {
     throw std::invalid_argument("a picture has the size that its model says");
   }
-  state_ = std::make_unique<State>(State{picture, model, &kernel_of(interpolation)});
+  state_ = std::make_unique<State>(State{picture, model, reach_of(interpolation)});
   const double factor = std::min({shrink, picture.cols / 16.0, picture.rows / 16.0});
   if (!(factor > 1.0)) return;
   const cv::Size size(static_cast<int>(std::lround(picture.cols / factor)),
@@ -346,7 +363,14 @@ void SphereSampler::sample(std::span<const cv::Point3f> directions, void* out,
                            unsigned char* seen) const {
   with_pixel_type(type(), [&](auto* element, auto channels) {
     using T = std::remove_pointer_t<decltype(element)>;
-    state_->sample_all<T, channels>(directions, static_cast<T*>(out), seen);
+    switch (state_->reach) {
+      case 1:
+        return state_->sample_all<T, channels, 1>(directions, static_cast<T*>(out), seen);
+      case 2:
+        return state_->sample_all<T, channels, 2>(directions, static_cast<T*>(out), seen);
+      default:
+        return state_->sample_all<T, channels, 3>(directions, static_cast<T*>(out), seen);
+    }
   });
 }
 
