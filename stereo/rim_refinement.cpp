@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <vector>
 
 namespace vergence::stereo {
 namespace {
@@ -21,6 +22,10 @@ constexpr float kSpread = 0.5F;
 
 // Squared colour distance (8-bit levels) at which noise makes that line meaningless.
 constexpr float kNoise = 50.0F;
+
+// Rows are handed out to threads so many at a time; rim pixels are looked at so many at a time.
+constexpr int kRowsPerTask = 32;
+constexpr int kLongestRun = 128;
 
 // Nine pixels around one, as pointers to their colours and their parallaxes.
 template <class T>
@@ -77,22 +82,69 @@ bool joins_near(const Neighbourhood<T>& around, float split) {
          kBeyond * (length2 + kNoise * level * level);
 }
 
-// Three rows of the parallax and the picture around row y.
-template <class T>
-struct Rows {
-  std::array<const T*, 3> colour;
-  std::array<const float*, 3> parallax;
+// Rows y - 1 .. y + 1, the first and last repeated beyond the borders.
+std::array<int, 3> rows_around(int y, int height) {
+  return {std::max(y - 1, 0), y, std::min(y + 1, height - 1)};
+}
+
+// Columns x - 1 .. x + 1.
+std::array<int, 3> columns_around(int x, int width, bool wrap) {
+  return {x > 0 ? x - 1 : (wrap ? width - 1 : 0), x, x + 1 < width ? x + 1 : (wrap ? 0 : x)};
+}
+
+// Colours of a picture at hand.
+template <class T, int kChannels>
+class PictureColours {
+ public:
+  explicit PictureColours(const cv::Mat& picture) : picture_(picture) {}
+
+  void prepare(int /*y*/, int /*first*/, int /*last*/) {}
+
+  [[nodiscard]] const T* at(int row, int column, int /*y*/, int /*x*/) const {
+    return picture_.ptr<T>(row) + static_cast<std::ptrdiff_t>(column) * kChannels;
+  }
+
+ private:
+  const cv::Mat& picture_;
 };
 
+// Colours that are made around one run of rim pixels after another.
 template <class T, int kChannels>
-float refined_value(const Rows<T>& rows, const std::array<int, 3>& columns) {
+class FetchedColours {
+ public:
+  explicit FetchedColours(const FetchPixels& fetch) : fetch_(fetch) {}
+
+  void prepare(int y, int first, int last) {
+    area_ = {first - 1, y - 1, last - first + 2, 3};
+    pixels_.resize(static_cast<std::size_t>(area_.area()) * kChannels);
+    fetch_(area_, pixels_.data());
+  }
+
+  [[nodiscard]] const T* at(int /*row*/, int /*column*/, int y, int x) const {
+    const std::ptrdiff_t index =
+        static_cast<std::ptrdiff_t>(y - area_.y) * area_.width + (x - area_.x);
+    return pixels_.data() + index * kChannels;
+  }
+
+ private:
+  const FetchPixels& fetch_;
+  cv::Rect area_;
+  std::vector<T> pixels_;
+};
+
+template <class T, int kChannels, class Colours>
+float refined_value(const Colours& colours, const cv::Mat& parallax, cv::Point at, bool wrap) {
+  const std::array<int, 3> rows = rows_around(at.y, parallax.rows);
+  const std::array<int, 3> columns = columns_around(at.x, parallax.cols, wrap);
   Neighbourhood<T> around;
-  float nearest = rows.parallax[0][columns[0]];
+  float nearest = parallax.ptr<float>(rows[0])[columns[0]];
   float farthest = nearest;
   for (std::size_t i = 0; i < 9; ++i) {
-    const int x = columns[i % 3];
-    around.colour[i] = rows.colour[i / 3] + x * kChannels;
-    around.parallax[i] = rows.parallax[i / 3][x];
+    const int row = rows[i / 3];
+    const int column = columns[i % 3];
+    around.colour[i] = colours.at(row, column, at.y - 1 + static_cast<int>(i / 3),
+                                  at.x - 1 + static_cast<int>(i % 3));
+    around.parallax[i] = parallax.ptr<float>(row)[column];
     nearest = std::max(nearest, around.parallax[i]);
     farthest = std::min(farthest, around.parallax[i]);
   }
@@ -139,26 +191,23 @@ int next_rim(float* nearest, const float* own, int begin, int end) {
   return x;
 }
 
-template <class T, int kChannels>
-void refine_rows(const cv::Mat& picture, const cv::Mat& parallax, bool wrap, cv::Mat& refined,
+template <class T, int kChannels, class Colours>
+void refine_rows(Colours colours, const cv::Mat& parallax, bool wrap, cv::Mat& refined,
                  cv::Range range) {
   const int width = parallax.cols;
   for (int y = range.start; y < range.end; ++y) {
-    Rows<T> rows;
-    for (int i = 0; i < 3; ++i) {
-      const int row = std::clamp(y + i - 1, 0, parallax.rows - 1);
-      rows.colour[static_cast<std::size_t>(i)] = picture.ptr<T>(row);
-      rows.parallax[static_cast<std::size_t>(i)] = parallax.ptr<float>(row);
-    }
-    const float* const own = rows.parallax[1];
+    const std::array<int, 3> rows = rows_around(y, parallax.rows);
+    const float* const own = parallax.ptr<float>(y);
     float* const out = refined.ptr<float>(y);
-    neighbourhood_maxima(rows.parallax, width, wrap, out);
-    for (int x = 0; x < width; ++x) {
-      x = next_rim(out, own, x, width);
-      if (x == width) break;
-      const int left = x > 0 ? x - 1 : (wrap ? width - 1 : 0);
-      const int right = x + 1 < width ? x + 1 : (wrap ? 0 : x);
-      out[x] = refined_value<T, kChannels>(rows, {left, x, right});
+    neighbourhood_maxima({parallax.ptr<float>(rows[0]), own, parallax.ptr<float>(rows[2])}, width,
+                         wrap, out);
+    for (int x = next_rim(out, own, 0, width); x < width; x = next_rim(out, own, x, width)) {
+      int last = x + 1;
+      while (last < width && last < x + kLongestRun && out[last] - own[last] > kRimStep) ++last;
+      colours.prepare(y, x, last);
+      for (; x < last; ++x) {
+        out[x] = refined_value<T, kChannels>(colours, parallax, {x, y}, wrap);
+      }
     }
   }
 }
@@ -171,9 +220,24 @@ void refine_rims(const cv::Mat& picture, const cv::Mat& parallax_px, bool wrap, 
     parallel_for(
         0, picture.rows,
         [&](int first, int last) {
-          refine_rows<T, kChannels>(picture, parallax_px, wrap, refined, {first, last});
+          refine_rows<T, kChannels>(PictureColours<T, kChannels>(picture), parallax_px, wrap,
+                                    refined, {first, last});
         },
-        32);
+        kRowsPerTask);
+  });
+}
+
+void refine_rims(int picture_type, const FetchPixels& fetch, const cv::Mat& parallax_px, bool wrap,
+                 cv::Mat& refined) {
+  refined.create(parallax_px.size(), CV_32FC1);
+  with_pixel_type(picture_type, [&]<class T, int kChannels>() {
+    parallel_for(
+        0, parallax_px.rows,
+        [&](int first, int last) {
+          refine_rows<T, kChannels>(FetchedColours<T, kChannels>(fetch), parallax_px, wrap, refined,
+                                    {first, last});
+        },
+        kRowsPerTask);
   });
 }
 

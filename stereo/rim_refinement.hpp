@@ -2,6 +2,8 @@
 // Rims of the parallax, moved to where the picture has them; not installed.
 #pragma once
 
+#include <functional>
+
 #include <opencv2/core.hpp>
 
 namespace vergence::stereo {
@@ -12,5 +14,13 @@ namespace vergence::stereo {
 // behind as a ghost of the near surface, and colour the fill. `refined` (CV_32FC1) may not be
 // `parallax_px`; `wrap` as in ScanlineOptions.
 void refine_rims(const cv::Mat& picture, const cv::Mat& parallax_px, bool wrap, cv::Mat& refined);
+
+// Gives the pixels of an area, row by row without gaps. The area may reach one pixel beyond the
+// picture on all sides. Called by several threads at once.
+using FetchPixels = std::function<void(const cv::Rect& area, void* pixels)>;
+
+// The same for a picture of this type whose pixels are made where they are needed.
+void refine_rims(int picture_type, const FetchPixels& fetch, const cv::Mat& parallax_px, bool wrap,
+                 cv::Mat& refined);
 
 }  // namespace vergence::stereo

@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stereo/sphere_view.hpp"
+
+#include "core/parallel.hpp"
+#include "stereo/pixel.hpp"
+#include "stereo/sphere_kernels.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+namespace vergence::stereo {
+namespace {
+
+// Rows of the domain are traced in so many tasks, each with its memory.
+constexpr int kNumBands = 32;
+
+// Rows of the view are painted so many at a time.
+constexpr int kRowsPerTask = 16;
+
+// So far around holes the fill pass looks at colours, pixels.
+constexpr int kBeside = 6;
+constexpr int kAbove = 5;
+
+// Steps of a displacement are no finer than this.
+constexpr float kStepsPerPixel = 256.0F;
+
+constexpr auto kSeen = static_cast<unsigned char>(Visibility::kVisible);
+constexpr auto kRim = static_cast<unsigned char>(Visibility::kRim);
+constexpr auto kFilled = static_cast<unsigned char>(Visibility::kDisoccluded);
+constexpr auto kOutside = static_cast<unsigned char>(Visibility::kOutside);
+
+// Room for a block of pixels of any type.
+struct PixelBlock {
+  alignas(16) std::array<unsigned char, std::size_t{kSphereBlock} * 16 + 16> bytes;
+  std::array<unsigned char, kSphereBlock> outside;
+};
+
+}  // namespace
+
+SphereView::SphereView(const EyeTable& table, const SphereStereoOptions& options)
+    : table_(table),
+      domain_(table.domain),
+      options_(options),
+      rays_(table.domain, options.source_from_eyes),
+      fill_pass_(options.fill_smoothing_px, table.domain.wrap_columns),
+      rows_(kNumBands),
+      shifts_(kNumBands),
+      holes_(static_cast<std::size_t>(table.domain.size.height)) {
+  row_options_.wrap = domain_.wrap_columns;
+  const int width = domain_.size.width;
+  for (ScanlineRow& row : rows_) row.reserve(width, domain_.wrap_columns);
+  for (std::vector<float>& shift : shifts_) shift.resize(static_cast<std::size_t>(width));
+  slope_.resize(static_cast<std::size_t>(width));
+  for (int x = 0; x < width; ++x) {
+    slope_[static_cast<std::size_t>(x)] = static_cast<float>(std::tan(domain_.column_angle(x)));
+  }
+  steps_.create(domain_.size.height + 2, width + 2, CV_16SC1);
+  origins_.create(domain_.size, CV_16SC4);
+}
+
+void SphereView::trace(const SphereParallax& parallax, Eye eye, int type) {
+  fill_pass_.begin(domain_.size, type, eye);
+  colours_.create(domain_.size, type);
+  // Fills may come from twice as far as anything moves.
+  const float greatest = 2.0F * parallax.reach() + 4.0F;
+  float steps = kStepsPerPixel;
+  while (steps * greatest > 32000.0F) steps *= 0.5F;
+  px_per_step_ = 1.0F / steps;
+  const int height = domain_.size.height;
+  const int band = (height + kNumBands - 1) / kNumBands;
+  parallel_for(
+      0, height,
+      [&](int first, int last) {
+        const auto task = static_cast<std::size_t>(first / band);
+        for (int y = first; y < last; ++y) {
+          trace_row(y, parallax, eye, rows_[task], shifts_[task]);
+        }
+      },
+      band);
+  close_grid();
+}
+
+void SphereView::trace_row(int y, const SphereParallax& parallax, Eye eye, ScanlineRow& row,
+                           std::vector<float>& shift) {
+  const int width = domain_.size.width;
+  const float* const pixels = parallax.pixels().ptr<float>(y);
+  if (domain_.geometry == EyeGeometry::kParallel) {
+    sphere_kernels().parallel_shift(pixels, slope_.data(), width, eye == Eye::kRight ? 1.0F : -1.0F,
+                                    {static_cast<float>(domain_.px_per_radian()), parallax.reach()},
+                                    shift.data());
+  } else {
+    for (int x = 0; x < width; ++x) {
+      shift[static_cast<std::size_t>(x)] = std::min(pixels[x], parallax.reach());
+    }
+  }
+  row.trace(shift, parallax.reach(), eye, row_options_);
+  fill_pass_.take_row(y, row, shift.data());
+  store_row(y, row);
+}
+
+void SphereView::store_row(int y, const ScanlineRow& row) {
+  const int width = domain_.size.width;
+  auto* const steps = steps_.ptr<std::int16_t>(y);
+  auto* const origins = origins_.ptr<Origin>(y);
+  const float turn = domain_.wrap_columns ? static_cast<float>(width) : 0.0F;
+  const SphereKernels& kernels = sphere_kernels();
+  kernels.displacements(row.source_x.data(), width, turn, 1.0F / px_per_step_, steps);
+  auto& holes = holes_[static_cast<std::size_t>(y)];
+  holes.clear();
+  for (const FilledRun& run : row.filled) {
+    if (run.visibility != Visibility::kDisoccluded) continue;
+    holes.push_back(run);
+    for (int x = run.first; x < run.last; ++x) {
+      origins[x] = {steps[x], steps[x], kWhole, kFilled};
+      steps[x] = kNotPlain;
+    }
+  }
+  for (const BlendedPixel& pixel : row.blended) {
+    float moved = pixel.other_x - static_cast<float>(pixel.x);
+    if (turn > 0.0F) moved = std::remainder(moved, turn);
+    Origin& origin = origins[pixel.x];
+    if (steps[pixel.x] != kNotPlain) {
+      origin = {steps[pixel.x], 0, 0, kRim};
+      steps[pixel.x] = kNotPlain;
+    }
+    origin.far = static_cast<std::int16_t>(std::lround(moved / px_per_step_));
+    origin.share = static_cast<std::int16_t>(std::lround(pixel.weight * kWhole));
+  }
+  steps[width] = domain_.wrap_columns ? steps[0] : steps[width - 1];
+  steps[width + 1] = steps[width];
+}
+
+void SphereView::close_grid() {
+  const int height = domain_.size.height;
+  const int next = domain_.wrap_rows ? 0 : height - 1;
+  const std::size_t bytes = static_cast<std::size_t>(steps_.cols) * sizeof(std::int16_t);
+  std::memcpy(steps_.ptr(height), steps_.ptr(next), bytes);
+  std::memcpy(steps_.ptr(height + 1), steps_.ptr(next), bytes);
+}
+
+// The runs of a row whose colours the fill pass looks at: holes, and what is around them.
+void SphereView::list_needed(int y, std::vector<Run>& runs) const {
+  runs.clear();
+  const int height = domain_.size.height;
+  for (int row = std::max(y - kAbove, 0); row <= std::min(y + kAbove, height - 1); ++row) {
+    const int beside = row == y ? kBeside : 0;
+    for (const FilledRun& run : holes_[static_cast<std::size_t>(row)]) {
+      runs.push_back({run.first - beside, run.last + beside});
+    }
+  }
+  std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.first < b.first; });
+  std::size_t kept = 0;
+  for (const Run& run : runs) {
+    if (kept > 0 && run.first <= runs[kept - 1].last) {
+      runs[kept - 1].last = std::max(runs[kept - 1].last, run.last);
+    } else {
+      runs[kept++] = run;
+    }
+  }
+  runs.resize(kept);
+}
+
+void SphereView::fill(const SpherePicture& picture) {
+  parallel_for(
+      0, domain_.size.height,
+      [&](int first, int last) {
+        std::vector<Run> runs;
+        for (int y = first; y < last; ++y) {
+          list_needed(y, runs);
+          for (const Run& run : runs) {
+            const int end = std::min(run.last, domain_.size.width);
+            for (int x = std::max(run.first, 0); x < end; x += kSphereBlock) {
+              fill_run(y, {x, std::min(x + kSphereBlock, end)}, picture);
+            }
+          }
+        }
+      },
+      kRowsPerTask);
+  if (options_.fill_smoothing_px > 0.0F) fill_pass_.finish(colours_);
+}
+
+void SphereView::fill_run(int y, const Run& run, const SpherePicture& picture) {
+  PixelBlock near;
+  sample_domain(y, run, false, picture, near.bytes.data());
+  const auto* const steps = steps_.ptr<std::int16_t>(y);
+  const auto* const origins = origins_.ptr<Origin>(y);
+  const auto is_mixed = [&](int x) { return steps[x] == kNotPlain && origins[x].share < kWhole; };
+  bool mixed = false;
+  for (int x = run.first; x < run.last; ++x) mixed = mixed || is_mixed(x);
+  if (mixed) {
+    PixelBlock far;
+    sample_domain(y, run, true, picture, far.bytes.data());
+    with_pixel_type(picture.type(), [&]<class T, int kChannels>() {
+      T* const to = reinterpret_cast<T*>(near.bytes.data());
+      const T* const from = reinterpret_cast<const T*>(far.bytes.data());
+      for (int x = run.first; x < run.last; ++x) {
+        if (!is_mixed(x)) continue;
+        const float share = static_cast<float>(origins[x].share) / kWhole;
+        for (int c = 0; c < kChannels; ++c) {
+          const int at = (x - run.first) * kChannels + c;
+          const auto behind = static_cast<float>(from[at]);
+          to[at] = rounded<T>(behind + (static_cast<float>(to[at]) - behind) * share);
+        }
+      }
+    });
+  }
+  const std::size_t pixel = colours_.elemSize();
+  const auto count = static_cast<std::size_t>(run.last - run.first);
+  const std::size_t begin = static_cast<std::size_t>(run.first) * pixel;
+  std::memcpy(colours_.ptr(y) + begin, near.bytes.data(), count * pixel);
+  std::memcpy(fill_pass_.fills().ptr(y) + begin, near.bytes.data(), count * pixel);
+}
+
+// The colours of a run of the domain, or where they are blended, of what is far.
+void SphereView::sample_domain(int y, const Run& run, bool far, const SpherePicture& picture,
+                               void* out) const {
+  AngleBlock block;
+  const auto* const steps = steps_.ptr<std::int16_t>(y);
+  const auto* const origins = origins_.ptr<Origin>(y);
+  const int count = run.last - run.first;
+  for (int i = 0; i < count; ++i) {
+    const int x = run.first + i;
+    const int moved = steps[x] != kNotPlain ? steps[x] : (far ? origins[x].far : origins[x].near);
+    const float displacement = static_cast<float>(moved) * px_per_step_;
+    const auto at = static_cast<std::size_t>(i);
+    block.along[at] =
+        static_cast<float>(domain_.column_angle(static_cast<double>(x) + displacement));
+    block.across[at] = static_cast<float>(domain_.row_angle(y));
+    block.lift[at] = std::cos(displacement * static_cast<float>(domain_.column_step));
+  }
+  PixelBlock unused;
+  picture.sample(rays_.angles(block, count, true), out, unused.outside.data());
+}
+
+// Pixels of the view whose neighbours in the domain show more than one surface, a block at a time:
+// their samples are gathered, taken together, and added up.
+class SphereView::MixedPixels {
+ public:
+  MixedPixels(const SphereView& view, const SpherePicture& picture)
+      : view_(view),
+        picture_(picture) {}
+
+  // Adds the pixel `target` of the block, at this place of the domain.
+  void add(int target, float column, float row) {
+    std::array<Part, 8> parts;
+    std::size_t count = 0;
+    Sum& sum = sums_[static_cast<std::size_t>(target)];
+    sum = {};
+    for_each_tap(column, row, [&](int x, int y, float weight) {
+      const std::int16_t steps = view_.steps_.ptr<std::int16_t>(y)[x];
+      if (steps != kNotPlain) {
+        parts[count++] = {static_cast<float>(steps) * view_.px_per_step_, weight};
+        return;
+      }
+      const Origin& origin = view_.origins_.ptr<Origin>(y)[x];
+      if (origin.visibility == kFilled) {
+        sum.filled += weight;
+        add_colour(view_.colours_.ptr(y) + static_cast<std::size_t>(x) * view_.colours_.elemSize(),
+                   weight, sum);
+        return;
+      }
+      const float share = weight * static_cast<float>(origin.share) / kWhole;
+      parts[count++] = {static_cast<float>(origin.near) * view_.px_per_step_, share};
+      parts[count++] = {static_cast<float>(origin.far) * view_.px_per_step_, weight - share};
+    });
+    sample_surfaces(target, column, row, {parts.data(), count});
+  }
+
+  // Takes the samples that are still to be taken.
+  void flush() {
+    if (num_samples_ == 0) return;
+    const int count = num_samples_;
+    for (int i = 0; i < count; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      block_.lift[at] = std::cos(block_.lift[at]);
+    }
+    picture_.sample(view_.rays_.angles(block_, count, true), pixels_.bytes.data(),
+                    pixels_.outside.data());
+    const std::size_t bytes = view_.colours_.elemSize();
+    for (int i = 0; i < count; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      Sum& sum = sums_[static_cast<std::size_t>(target_[at])];
+      add_colour(pixels_.bytes.data() + at * bytes, weight_[at], sum);
+      if (pixels_.outside[at] != 0) sum.outside += weight_[at];
+    }
+    num_samples_ = 0;
+  }
+
+  // The colour of a pixel that was added, to `out`, after flush().
+  unsigned char write(int target, void* out) const {
+    const Sum& sum = sums_[static_cast<std::size_t>(target)];
+    with_pixel_type(picture_.type(), [&]<class T, int kChannels>() {
+      T* const pixel = static_cast<T*>(out);
+      for (std::size_t c = 0; c < kChannels; ++c) pixel[c] = rounded<T>(sum.colour[c]);
+    });
+    constexpr float kMost = 0.5F;
+    if (sum.filled >= kMost) return kFilled;
+    if (sum.outside >= kMost) return kOutside;
+    return sum.surfaces > 1 || sum.filled > 0.0F ? kRim : kSeen;
+  }
+
+ private:
+  struct Part {
+    float displacement;
+    float weight;
+  };
+
+  struct Sum {
+    std::array<float, 4> colour{};
+    float filled = 0.0F;
+    float outside = 0.0F;
+    int surfaces = 0;
+  };
+
+  template <class Body>
+  void for_each_tap(float column, float row, Body&& body) const {
+    const SphereDomain& domain = view_.domain_;
+    const float x =
+        std::clamp(column, 0.0F, static_cast<float>(domain.size.width - !domain.wrap_columns));
+    const float y =
+        std::clamp(row, 0.0F, static_cast<float>(domain.size.height - !domain.wrap_rows));
+    const int left = static_cast<int>(x);
+    const int top = static_cast<int>(y);
+    const float part_x = x - static_cast<float>(left);
+    const float part_y = y - static_cast<float>(top);
+    for (int i = 0; i < 4; ++i) {
+      const int right = i & 1;
+      const int below = i >> 1;
+      const float weight =
+          (right != 0 ? part_x : 1.0F - part_x) * (below != 0 ? part_y : 1.0F - part_y);
+      if (weight > 0.0F) {
+        body((left + right) % domain.size.width, (top + below) % domain.size.height, weight);
+      }
+    }
+  }
+
+  void add_colour(const unsigned char* pixel, float weight, Sum& sum) const {
+    with_pixel_type(picture_.type(), [&]<class T, int kChannels>() {
+      const T* const channels = reinterpret_cast<const T*>(pixel);
+      for (std::size_t c = 0; c < kChannels; ++c) {
+        sum.colour[c] += weight * static_cast<float>(channels[c]);
+      }
+    });
+  }
+
+  // Parts that moved alike show one surface, sampled once where all of them together say.
+  void sample_surfaces(int target, float column, float row, std::span<Part> parts) {
+    const float alike = view_.row_options_.tear_px;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (parts[i].weight <= 0.0F) continue;
+      Part whole{parts[i].displacement * parts[i].weight, parts[i].weight};
+      for (std::size_t k = i + 1; k < parts.size(); ++k) {
+        if (std::abs(parts[k].displacement - parts[i].displacement) > alike) continue;
+        whole.displacement += parts[k].displacement * parts[k].weight;
+        whole.weight += parts[k].weight;
+        parts[k].weight = 0.0F;
+      }
+      ++sums_[static_cast<std::size_t>(target)].surfaces;
+      add_sample(target, column, row, whole.displacement / whole.weight, whole.weight);
+    }
+  }
+
+  void add_sample(int target, float column, float row, float displacement, float weight) {
+    if (num_samples_ == kSphereBlock) flush();
+    const auto at = static_cast<std::size_t>(num_samples_++);
+    block_.along[at] =
+        static_cast<float>(view_.domain_.column_angle(static_cast<double>(column) + displacement));
+    block_.across[at] = static_cast<float>(view_.domain_.row_angle(row));
+    block_.lift[at] = displacement * static_cast<float>(view_.domain_.column_step);
+    weight_[at] = weight;
+    target_[at] = target;
+  }
+
+  const SphereView& view_;
+  const SpherePicture& picture_;
+  std::array<Sum, kSphereBlock> sums_;
+  AngleBlock block_;
+  std::array<float, kSphereBlock> weight_;
+  std::array<int, kSphereBlock> target_;
+  int num_samples_ = 0;
+  PixelBlock pixels_;
+};
+
+void SphereView::paint(const SpherePicture& picture, cv::Mat& view, cv::Mat* visibility) const {
+  parallel_for(
+      0, view.rows,
+      [&](int first, int last) {
+        for (int y = first; y < last; ++y) paint_row(y, picture, view, visibility);
+      },
+      kRowsPerTask);
+}
+
+void SphereView::paint_row(int y, const SpherePicture& picture, cv::Mat& view,
+                           cv::Mat* visibility) const {
+  const DisplacementGrid grid{steps_.ptr<std::int16_t>(),
+                              static_cast<std::ptrdiff_t>(steps_.step1()),
+                              px_per_step_,
+                              domain_.size.width - !domain_.wrap_columns,
+                              domain_.size.height - !domain_.wrap_rows,
+                              row_options_.tear_px};
+  const std::size_t pixel = view.elemSize();
+  std::array<float, kSphereBlock> column;
+  std::array<float, kSphereBlock> row;
+  std::array<float, kSphereBlock> displacement;
+  std::array<unsigned char, kSphereBlock> mixed;
+  AngleBlock block;
+  PixelBlock pixels;
+  MixedPixels closer(*this, picture);
+  const auto step_x = static_cast<float>(domain_.column_step);
+  const auto step_y = static_cast<float>(domain_.row_step);
+  const auto first_x = static_cast<float>(domain_.first_column);
+  const auto first_y = static_cast<float>(domain_.first_row);
+  for (int first = 0; first < view.cols; first += kSphereBlock) {
+    const int count = std::min(kSphereBlock, view.cols - first);
+    const auto size = static_cast<std::size_t>(count);
+    sphere_kernels().displacement_at(grid, &table_.points.ptr<cv::Vec2f>(y)[first][0], count,
+                                     column.data(), row.data(), displacement.data(), mixed.data());
+    for (std::size_t i = 0; i < size; ++i) {
+      block.along[i] = first_x + step_x * (column[i] + displacement[i]);
+      block.across[i] = first_y + step_y * row[i];
+    }
+    if (domain_.geometry == EyeGeometry::kOmnidirectional) {
+      for (std::size_t i = 0; i < size; ++i) {
+        const float angle = step_x * displacement[i];
+        block.lift[i] = std::cos(angle);
+      }
+    }
+    picture.sample(rays_.angles(block, count, true), pixels.bytes.data(), pixels.outside.data());
+    for (std::size_t i = 0; i < size; ++i) pixels.outside[i] &= kOutside;
+    if (std::memchr(mixed.data(), 1, size) != nullptr) {
+      for (std::size_t i = 0; i < size; ++i) {
+        if (mixed[i] != 0) closer.add(static_cast<int>(i), column[i], row[i]);
+      }
+      closer.flush();
+      for (std::size_t i = 0; i < size; ++i) {
+        if (mixed[i] == 0) continue;
+        pixels.outside[i] = closer.write(static_cast<int>(i), pixels.bytes.data() + i * pixel);
+      }
+    }
+    if (!table_.hidden.empty()) {
+      const unsigned char* const hidden = table_.hidden.ptr(y) + first;
+      for (std::size_t i = 0; i < size; ++i) {
+        if (hidden[i] == 0) continue;
+        std::memset(pixels.bytes.data() + i * pixel, 0, pixel);
+        pixels.outside[i] = kOutside;
+      }
+    }
+    std::memcpy(view.ptr(y) + static_cast<std::size_t>(first) * pixel, pixels.bytes.data(),
+                size * pixel);
+    if (visibility != nullptr) {
+      std::memcpy(visibility->ptr(y) + first, pixels.outside.data(), size);
+    }
+  }
+}
+
+}  // namespace vergence::stereo
