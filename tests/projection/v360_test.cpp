@@ -106,7 +106,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{PictureKind::kCubemapColumn, "c1x6", 0, 0},
         Case{PictureKind::kEquiangularCubemap, "eac", 0, 0},
         Case{PictureKind::kCylindrical, "cylindrical:h_fov=300:v_fov=100", 300, 100},
-        Case{PictureKind::kCylindricalEqualArea, "cylindricalea:h_fov=300:v_fov=100", 300, 100},
+        Case{PictureKind::kCylindricalEqualArea, "cylindricalea:h_fov=300:v_fov=180", 300, 180},
         Case{PictureKind::kMercator, "mercator", 360, 170.1},
         Case{PictureKind::kSinusoidal, "sinusoidal", 0, 0},
         Case{PictureKind::kHammer, "hammer", 0, 0}),
