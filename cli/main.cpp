@@ -6,6 +6,7 @@
 #include "cli/progress.hpp"
 #include "cli/work.hpp"
 #include "config/config.hpp"
+#include "config/reference.hpp"
 #include "core/error.hpp"
 #include "core/module.hpp"
 

@@ -8,12 +8,19 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace vergence::config {
+
+// What the job is, for ${vergence.job.num} and its like.
+struct JobContext {
+  int number = 0;                      // in a multirun, from 0
+  std::string name;                    // the command
+  std::vector<std::string> inputs;     // files
+  std::vector<std::string> overrides;  // that make this job what it is
+};
 
 // What to compose.
 struct ComposeRequest {
@@ -24,6 +31,7 @@ struct ComposeRequest {
   std::vector<std::filesystem::path> config_dirs;
   // Arguments such as "mesh.grid_width=512", "predictor=files", "+preset=preview", "~sky.mask".
   std::vector<std::string> overrides;
+  JobContext job = {};
 };
 
 // Everything that is wrong with a configuration, in one go.
@@ -74,9 +82,23 @@ class Config {
   // ${interpolations} as they were written.
   [[nodiscard]] std::string to_toml(bool resolved = true) const;
 
+  // The keys below one table ("mesh.texture") as TOML, or one value alone as text. Throws Error
+  // (kUsage) where there is no such key.
+  [[nodiscard]] std::string package_toml(std::string_view key, bool resolved = true) const;
+
   // One line per key: "views.count = 12  # argument 'views.count=12'", or the file and its line
   // ("# configs/views/icosahedron_20.toml:3").
   [[nodiscard]] std::string origin_table() const;
+
+  // The files that make it up, the last one winning: "configs/mesh/desktop.toml  mesh  config",
+  // that is file, table that its keys are below ("_global_" = the top), and file that names it.
+  [[nodiscard]] std::string defaults_table() const;
+
+  // The same as a tree, with an entry for each line: "mesh: desktop".
+  [[nodiscard]] std::string defaults_tree() const;
+
+  // The places that files were looked for, in their order, one a line.
+  [[nodiscard]] std::string search_path_table() const;
 
  private:
   friend Config compose(const ComposeRequest& request);
@@ -92,9 +114,5 @@ class Config {
 // The shipped groups ("mesh", "predictor", ...), sorted, and a group's options in sorted order.
 [[nodiscard]] std::vector<std::string> groups();
 [[nodiscard]] std::vector<std::string> options(std::string_view group);
-
-// The help text of all keys that are, or lie below, one of `prefixes`: aligned lines "key  type and
-// range  default  meaning", in the order of the schema.
-[[nodiscard]] std::string describe_keys(std::span<const std::string> prefixes);
 
 }  // namespace vergence::config

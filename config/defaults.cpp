@@ -89,6 +89,17 @@ std::optional<std::vector<std::string>> option_names(const Value& value) {
   return names;
 }
 
+// An entry with those of its own list, the last one first.
+struct Node {
+  std::string label;
+  std::vector<Node> children;
+
+  void write(std::string& text, std::size_t depth) const {
+    text += std::string(2 * depth, ' ') + label + "\n";
+    for (auto it = children.rbegin(); it != children.rend(); ++it) it->write(text, depth + 1);
+  }
+};
+
 class Expansion {
  public:
   Expansion(SearchPath& search_path, std::vector<std::string>& diagnostics)
@@ -104,9 +115,11 @@ class Expansion {
     }
     Item top;
     top.is_self = true;
-    file(name, *root, top);
+    Node tree{name, {}};
+    file(name, *root, top, tree);
     complain_about_unused();
     std::reverse(result_.layers.begin(), result_.layers.end());
+    tree.write(result_.tree, 0);
     return std::move(result_);
   }
 
@@ -140,14 +153,12 @@ class Expansion {
 
   // Puts the file's layers in front, last ones first: so the overrides of a file that comes late
   // in the list are known before the entries that they change.
-  void file(const std::string& name, const Value& content, const Item& item) {
+  void file(const std::string& name, const Value& content, const Item& item, Node& node) {
     const bool is_root = item.is_self;
     const std::string group = parent_of(name);
     const std::string package = header_package(content, item.package, group);
-    if (std::find(open_files_.begin(), open_files_.end(), name) != open_files_.end() ||
-        ++num_files_ > kMaxFiles) {
-      diagnostics_.push_back(fmt::format("the defaults lists go round in a circle: {} -> {}",
-                                         fmt::join(open_files_, " -> "), name));
+    if (++num_files_ > kMaxFiles) {
+      complain_about_circle(name);
       return;
     }
     open_files_.push_back(name);
@@ -159,12 +170,19 @@ class Expansion {
     if (is_root) add_forced(items);
     for (auto it = items.rbegin(); it != items.rend(); ++it) {
       if (it->is_self) {
-        result_.layers.push_back({&content, dotted(group), package});
+        const auto parent = open_files_.size() > 1 ? *(open_files_.end() - 2) : "";
+        result_.layers.push_back({&content, dotted(group), package, parent});
+        node.children.push_back({"_self_", {}});
       } else if (!it->is_override) {
-        entry(*it);
+        entry(*it, node);
       }
     }
     open_files_.pop_back();
+  }
+
+  void complain_about_circle(const std::string& name) {
+    diagnostics_.push_back(fmt::format("the defaults lists go round in a circle: {} -> {}",
+                                       fmt::join(open_files_, " -> "), name));
   }
 
   // Puts the groups that arguments add where the list keeps an empty place for them, else last.
@@ -283,7 +301,7 @@ class Expansion {
     return item;
   }
 
-  void entry(Item item) {
+  void entry(Item item, Node& parent) {
     if (!item.is_file) {
       const std::string key = item.key();
       if (const auto found = choices_.find(key); found != choices_.end()) {
@@ -300,8 +318,6 @@ class Expansion {
         item.stand_ins = std::exchange(item.options, choice.options);
         item.origin = choice.item.origin;
       }
-      // A place that is left empty may be filled with '+' too.
-      if (item.options.empty() && chosen_.contains(key)) return;
       // Entries come last first, so the one that is too many was seen before this one.
       const auto [later, is_first] = chosen_.try_emplace(key, item);
       if (!is_first) {
@@ -312,26 +328,33 @@ class Expansion {
       }
       result_.choices[key] = fmt::format("{}", fmt::join(item.options, ","));
     }
-    for (auto it = item.options.rbegin(); it != item.options.rend(); ++it) option(item, *it);
+    for (auto it = item.options.rbegin(); it != item.options.rend(); ++it)
+      option(item, *it, parent);
   }
 
-  void option(const Item& item, const std::string& name) {
+  void option(const Item& item, const std::string& name, Node& parent) {
     if (name == kMandatory) {
       diagnostics_.push_back(fmt::format("an option of '{}' must be chosen: '{}=OPTION'\n  {}",
                                          item.key(), item.key(), options_text(item.group)));
       return;
     }
     const std::string path = joined(item.group, name, '/');
-    if (const Value* content = search_path_.load(path)) {
+    // A file that names itself builds on the next one of that name.
+    const auto nth =
+        static_cast<std::size_t>(std::count(open_files_.begin(), open_files_.end(), path));
+    if (const Value* content = search_path_.load(path, nth)) {
       Item inner = item;
       inner.is_self = false;
-      file(path, *content, inner);
+      parent.children.push_back({item.is_file ? path : item.key() + ": " + name, {}});
+      file(path, *content, inner, parent.children.back());
+    } else if (nth > 0) {
+      complain_about_circle(path);
     } else if (!item.is_optional) {
       diagnostics_.push_back(missing_option(item, name));
       // So that the group's keys are known and other mistakes come to light, too.
       Item stand_in = item;
       stand_in.stand_ins.clear();
-      for (const auto& other : item.stand_ins) option(stand_in, other);
+      for (const auto& other : item.stand_ins) option(stand_in, other, parent);
     }
   }
 

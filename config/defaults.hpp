@@ -18,12 +18,15 @@ struct Layer {
   const Value* content = nullptr;  // owned by the search path
   std::string group;               // the file's group, dotted; empty at the top
   std::string package;             // the table it is mounted at, dotted; empty = the top
+  std::string parent;              // the file that names it ("preset/preview"); empty for the first
 };
 
 struct DefaultsResult {
   std::vector<Layer> layers;
   // The chosen option of "group", or of "group@package" where it is mounted elsewhere.
   std::map<std::string, std::string> choices;
+  // Who names whom: an indented line for each entry of each list, for people.
+  std::string tree;
 };
 
 // Follows the defaults list of NAME.toml through all files. `group_overrides` are the arguments

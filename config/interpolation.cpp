@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -69,8 +70,10 @@ std::vector<std::string_view> split_arguments(std::string_view text) {
 
 class Resolver {
  public:
-  Resolver(const Value& root, std::time_t now, std::vector<std::string>& diagnostics)
+  Resolver(const Value& root, const JobContext& job, std::time_t now,
+           std::vector<std::string>& diagnostics)
       : root_(root),
+        job_(job),
         now_(now),
         diagnostics_(diagnostics) {}
 
@@ -210,10 +213,49 @@ class Resolver {
     if (name == "env" && parts.size() <= 2) return environment(parts, path);
     if (name == "select" && parts.size() <= 2) return select(parts, path);
     if (name == "now") return time(text_of(trimmed(arguments), path));
+    if (name == "hydra" || name == "vergence") {
+      return of_the_job(text_of(trimmed(arguments), path));
+    }
     throw Failure(
         fmt::format("there is no '${{{}:{}}}' (there are ${{env:NAME,default}}, "
                     "${{select:key,default}} and ${{now:format}})",
                     name, arguments));
+  }
+
+  // ${vergence.NAME}, Hydra's ${hydra:NAME}.
+  [[nodiscard]] Value of_the_job(std::string_view name) const {
+    Value result;
+    if (name == "job.num") {
+      result.data = std::int64_t{job_.number};
+    } else if (name == "job.name") {
+      result.data = job_.name;
+    } else if (name == "job.override_dirname") {
+      result.data = escaped_for_folders(job_.overrides);
+    } else if (name == "input.stem") {
+      if (job_.inputs.size() > 1) {
+        throw Failure(fmt::format("the job has {} inputs, so '${{vergence.input.stem}}' names none",
+                                  job_.inputs.size()));
+      }
+      // Without an input it waits for one.
+      result.data = job_.inputs.empty() ? std::string(kMandatory)
+                                        : std::filesystem::path(job_.inputs[0]).stem().string();
+      if (!is_utf8(*result.as<std::string>())) throw Failure("the input's name is not UTF-8 text");
+    } else {
+      throw Failure(
+          fmt::format("there is no '${{vergence.{}}}' (there are job.num, job.name, "
+                      "job.override_dirname and input.stem)",
+                      name));
+    }
+    return result;
+  }
+
+  // "a=1,b=2" of the arguments, in their sorted order, with nothing that a folder's name cannot
+  // have.
+  static std::string escaped_for_folders(std::vector<std::string> overrides) {
+    std::sort(overrides.begin(), overrides.end());
+    std::string text = fmt::format("{}", fmt::join(overrides, ","));
+    std::replace(text.begin(), text.end(), '/', '_');
+    return text;
   }
 
   Value environment(const std::vector<std::string_view>& parts, const Path& path) {
@@ -281,6 +323,8 @@ class Resolver {
   Value key_value(const std::string& key, const Path& path) {
     const Path target = absolute(key, path);
     if (auto value = lookup(target)) return *value;
+    if (key.starts_with("vergence.")) return of_the_job(key.substr(9));
+    if (key.starts_with("hydra.")) return of_the_job(key.substr(6));
     throw Failure(fmt::format("there is no key '{}'{}", join_key(target), suggestion(target)));
   }
 
@@ -321,6 +365,7 @@ class Resolver {
   }
 
   const Value& root_;
+  const JobContext& job_;
   std::time_t now_;
   std::vector<std::string>& diagnostics_;
   std::vector<std::string> active_;  // keys that are being resolved, outermost first
@@ -332,9 +377,10 @@ class Resolver {
 
 }  // namespace
 
-Value resolve(const Value& tree, std::time_t now, std::vector<std::string>& diagnostics) {
+Value resolve(const Value& tree, const JobContext& job, std::time_t now,
+              std::vector<std::string>& diagnostics) {
   Path path;
-  return Resolver(tree, now, diagnostics).tree(tree, path);
+  return Resolver(tree, job, now, diagnostics).tree(tree, path);
 }
 
 std::string escape_interpolation(const std::string& text) {

@@ -194,6 +194,13 @@ bool coerce_scalar(Value& value, const KeyRule& rule) {
                      [&](const Value& allowed) { return same_value(allowed, value); });
 }
 
+// "did you mean ...?" on a line of its own; empty where no allowed word is near.
+std::string nearest_words(const Value& value, const KeyRule& rule) {
+  if (rule.type != BaseType::kEnum || value.as<std::string>() == nullptr) return {};
+  const auto near = nearest_names(*value.as<std::string>(), words(rule.values));
+  return near.empty() ? "" : fmt::format("\n  did you mean {}?", quoted_list(near));
+}
+
 }  // namespace
 
 Schema::Schema(std::string_view text) {
@@ -290,12 +297,7 @@ std::optional<std::string> coerce(Value& value, const KeyRule& rule) {
   if (!rule.is_list) {
     const Value given = value;
     if (coerce_scalar(value, rule)) return std::nullopt;
-    std::string text = wrong + describe_value(given);
-    if (rule.type == BaseType::kEnum && value.as<std::string>() != nullptr) {
-      const auto near = nearest_names(*value.as<std::string>(), words(rule.values));
-      if (!near.empty()) text += fmt::format("\n  did you mean {}?", quoted_list(near));
-    }
-    return text;
+    return wrong + describe_value(given) + nearest_words(value, rule);
   }
   auto* items = value.as<Value::List>();
   if (items == nullptr) {
@@ -304,7 +306,9 @@ std::optional<std::string> coerce(Value& value, const KeyRule& rule) {
   }
   for (auto& item : *items) {
     const Value given = item;
-    if (!coerce_scalar(item, rule)) return wrong + describe_value(given) + " in it";
+    if (!coerce_scalar(item, rule)) {
+      return wrong + describe_value(given) + " in it" + nearest_words(item, rule);
+    }
   }
   return std::nullopt;
 }

@@ -50,13 +50,16 @@ void add_groups(const fs::path& folder, const std::string& prefix, std::set<std:
 
 }  // namespace
 
-std::optional<fs::path> personal_folder() {
-  fs::path folder;
+fs::path personal_place() {
   if (const char* base = std::getenv("XDG_CONFIG_HOME"); base != nullptr && *base != '\0') {
-    folder = fs::path(base) / "vergence";
-  } else if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
-    folder = fs::path(home) / ".config" / "vergence";
+    return fs::path(base) / "vergence";
   }
+  const char* home = std::getenv("HOME");
+  return home == nullptr || *home == '\0' ? fs::path() : fs::path(home) / ".config" / "vergence";
+}
+
+std::optional<fs::path> personal_folder() {
+  const fs::path folder = personal_place();
   std::error_code ignored;
   if (folder.empty() || !fs::is_directory(folder, ignored)) return std::nullopt;
   return folder;
@@ -80,28 +83,30 @@ SearchPath::SearchPath(std::span<const fs::path> folders, std::vector<std::strin
   }
 }
 
-const Value* SearchPath::load(const std::string& name) {
-  const auto [slot, is_new] = loaded_.try_emplace(name);
+const Value* SearchPath::load(const std::string& name, std::size_t nth) {
+  const auto [slot, is_new] = loaded_.try_emplace({name, nth});
   auto& value = slot->second;
-  if (!is_new || !is_safe(name) || name == kSchemaName) return value ? &*value : nullptr;
+  if (is_new && is_safe(name) && name != kSchemaName) value = read(name, nth);
+  return value ? &*value : nullptr;
+}
+
+std::optional<Value> SearchPath::read(const std::string& name, std::size_t nth) {
   for (const auto& folder : folders_) {
     const fs::path path = folder / (name + ".toml");
     std::error_code ignored;
-    if (!fs::exists(path, ignored)) continue;
+    if (!fs::exists(path, ignored) || nth-- > 0) continue;
     try {
-      value = parse_toml(read_file(path, kMaxFileBytes), path.string(), diagnostics_);
+      return parse_toml(read_file(path, kMaxFileBytes), path.string(), diagnostics_);
     } catch (const Error& error) {
       diagnostics_.emplace_back(error.what());
-      value = make_table();
+      return make_table();
     }
-    return &*value;
   }
   const auto files = embedded_files();
   const auto file = std::find_if(files.begin(), files.end(),
                                  [&](const EmbeddedFile& f) { return f.name == name; });
-  if (file == files.end()) return nullptr;
-  value = parse_toml(file->text, fmt::format("configs/{}.toml", name), diagnostics_);
-  return &*value;
+  if (file == files.end() || nth > 0) return std::nullopt;
+  return parse_toml(file->text, fmt::format("configs/{}.toml", name), diagnostics_);
 }
 
 bool SearchPath::is_group(const std::string& group) const {

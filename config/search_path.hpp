@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace vergence::config {
@@ -21,6 +22,9 @@ struct EmbeddedFile {
 };
 
 [[nodiscard]] std::span<const EmbeddedFile> embedded_files();
+
+// Where the user's own folder is or would be; empty without HOME.
+[[nodiscard]] std::filesystem::path personal_place();
 
 // The user's own folder, $XDG_CONFIG_HOME/vergence or ~/.config/vergence, if it exists.
 [[nodiscard]] std::optional<std::filesystem::path> personal_folder();
@@ -35,8 +39,9 @@ class SearchPath {
   // later, files with mistakes. The list must outlive this object.
   SearchPath(std::span<const std::filesystem::path> folders, std::vector<std::string>& diagnostics);
 
-  // The file NAME.toml ("mesh/desktop") of the first place that has it, or null.
-  [[nodiscard]] const Value* load(const std::string& name);
+  // The file NAME.toml ("mesh/desktop") of the first place that has it, or null; of the next such
+  // place for `nth` = 1, and so on.
+  [[nodiscard]] const Value* load(const std::string& name, std::size_t nth = 0);
 
   [[nodiscard]] bool is_group(const std::string& group) const;
 
@@ -49,10 +54,14 @@ class SearchPath {
   // "presets, /home/me/.config/vergence, shipped files".
   [[nodiscard]] std::string describe() const;
 
+  [[nodiscard]] const std::vector<std::filesystem::path>& folders() const { return folders_; }
+
  private:
+  std::optional<Value> read(const std::string& name, std::size_t nth);
+
   std::vector<std::filesystem::path> folders_;
   std::vector<std::string>& diagnostics_;
-  std::map<std::string, std::optional<Value>> loaded_;
+  std::map<std::pair<std::string, std::size_t>, std::optional<Value>> loaded_;
 };
 
 }  // namespace vergence::config

@@ -11,15 +11,13 @@
 namespace vergence::config {
 namespace {
 
-void collect(const Value& node, Path& path, std::vector<std::string>& keys) {
+void collect(const Value& node, bool with_tables, Path& path, std::vector<std::string>& keys) {
   const auto* table = node.as<Value::Table>();
-  if (table == nullptr) {
-    keys.push_back(join_key(path));
-    return;
-  }
+  if (!path.empty() && (table == nullptr || with_tables)) keys.push_back(join_key(path));
+  if (table == nullptr) return;
   for (const auto& [key, value] : *table) {
     path.push_back(key);
-    collect(value, path, keys);
+    collect(value, with_tables, path, keys);
     path.pop_back();
   }
 }
@@ -73,7 +71,14 @@ std::string advice_on_groups(const std::string& key, const KnownKeys& known) {
 std::vector<std::string> leaf_keys(const Value& table) {
   std::vector<std::string> keys;
   Path path;
-  collect(table, path, keys);
+  collect(table, false, path, keys);
+  return keys;
+}
+
+std::vector<std::string> tables_and_keys(const Value& table) {
+  std::vector<std::string> keys;
+  Path path;
+  collect(table, true, path, keys);
   return keys;
 }
 

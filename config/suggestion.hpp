@@ -15,6 +15,9 @@ namespace vergence::config {
 // The keys of all values below a table, in its order; lists count as values.
 [[nodiscard]] std::vector<std::string> leaf_keys(const Value& table);
 
+// The same, and the tables in between.
+[[nodiscard]] std::vector<std::string> tables_and_keys(const Value& table);
+
 // What is known where a key was not found.
 struct KnownKeys {
   const Value& tree;  // with the values before any argument

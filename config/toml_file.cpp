@@ -12,6 +12,10 @@
 namespace vergence::config {
 namespace {
 
+// What to do about a backslash that TOML does not know, as in "\${x}" and "C:\photos".
+constexpr std::string_view kOnEscapes =
+    "\n  within single quotes a backslash is a plain character: '\\${x}', 'C:\\photos'";
+
 class Converter {
  public:
   Converter(const std::string& name, std::vector<std::string>& diagnostics)
@@ -143,8 +147,9 @@ Value parse_toml(std::string_view text, const std::string& name,
     return Converter(name, diagnostics).table(parsed, false, false, 0);
   } catch (const toml::parse_error& error) {
     const auto at = error.source().begin;
-    diagnostics.push_back(
-        fmt::format("{}:{}:{}: {}", name, at.line, at.column, error.description()));
+    const bool escape = error.description().find("escape") != std::string_view::npos;
+    diagnostics.push_back(fmt::format("{}:{}:{}: {}{}", name, at.line, at.column,
+                                      error.description(), escape ? kOnEscapes : ""));
     return make_table();
   }
 }

@@ -89,7 +89,8 @@ TEST(Override, ReachesIntoListsByIndex) {
   EXPECT_EQ(config.integer("l.1.v"), 7);
   EXPECT_EQ(config.integer("l.2.v"), 8);
   EXPECT_THAT(mistakes_in_text("\"+l\" = [1]", {"l.1=3"}),
-              ElementsAre(HasSubstr("unknown key 'l.1' in override 'l.1=3'")));
+              ElementsAre("'l.1=3': the list 'l' has 1 element, counted from 0, and no '1'\n  to "
+                          "put more at its end write 'l+=[VALUE]'"));
 }
 
 TEST(Override, AddsOnlyWhatIsNew) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "config/reference.hpp"
 #include "tests/support/paths.hpp"
 
 #include <set>
