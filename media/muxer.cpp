@@ -5,6 +5,8 @@
 #include "core/text.hpp"
 #include "media/containers.hpp"
 #include "media/decoding_times.hpp"
+#include "media/spatial_media.hpp"
+#include "media/stream_tags.hpp"
 #include "media/subtitles.hpp"
 
 #include <algorithm>
@@ -23,7 +25,6 @@ extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/mastering_display_metadata.h>
-#include <libavutil/stereo3d.h>
 }
 
 namespace vergence::media {
@@ -63,60 +64,23 @@ void copy_metadata(const AVDictionary* from, AVDictionary*& to, bool of_video) {
   }
 }
 
-// FFmpeg moved side data of streams to their parameters in 6.1.
-void add_side_data(AVStream& stream, AVPacketSideDataType type, void* data, std::size_t size) {
-#if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)
-  AVCodecParameters& parameters = *stream.codecpar;
-  const bool added =
-      av_packet_side_data_add(&parameters.coded_side_data, &parameters.nb_coded_side_data, type,
-                              data, size, 0) != nullptr;
-#else
-  const bool added =
-      av_stream_add_side_data(&stream, type, static_cast<std::uint8_t*>(data), size) >= 0;
-#endif
-  if (added) return;
-  av_free(data);
-  throw std::bad_alloc();
-}
-
-std::optional<AVStereo3DType> stereo_type(StereoTag tag) {
-  switch (tag) {
-    case StereoTag::kNone:
-      return std::nullopt;
-    case StereoTag::kSideBySide:
-      return AV_STEREO3D_SIDEBYSIDE;
-    case StereoTag::kTopBottom:
-      return AV_STEREO3D_TOPBOTTOM;
-    case StereoTag::kRowInterleaved:
-      return AV_STEREO3D_LINES;
-    case StereoTag::kColumnInterleaved:
-      return AV_STEREO3D_COLUMNS;
-    case StereoTag::kCheckerboard:
-      return AV_STEREO3D_CHECKERBOARD;
-    case StereoTag::kFrameSequential:
-      return AV_STEREO3D_FRAMESEQUENCE;
-  }
-  return std::nullopt;
-}
-
-// MP4 has words for the two layouts with the left eye first. Matroska's word for pictures in turn
-// means both in one block.
-void add_stereo(AVStream& stream, const VideoFormat& format, bool is_mp4) {
-  const auto type = stereo_type(format.stereo);
+// MP4's two layouts with the left eye first, of which our own boxes tell.
+bool is_told_by_boxes(const VideoFormat& format) {
   const bool halves =
       format.stereo == StereoTag::kSideBySide || format.stereo == StereoTag::kTopBottom;
-  if (!type || format.stereo == StereoTag::kFrameSequential) return;
-  if (is_mp4 && (!halves || format.right_first)) return;
-  std::size_t size = sizeof(AVStereo3D);
-#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(59, 39, 100)
-  AVStereo3D* stereo = av_stereo3d_alloc_size(&size);
-#else
-  AVStereo3D* stereo = av_stereo3d_alloc();
-#endif
-  if (stereo == nullptr) throw std::bad_alloc();
-  stereo->type = *type;
-  if (format.right_first) stereo->flags |= AV_STEREO3D_FLAG_INVERT;
-  add_side_data(stream, AV_PKT_DATA_STEREO3D, stereo, size);
+  return halves && !format.right_first;
+}
+
+VideoTags tags_of(const VideoFormat& format) {
+  VideoTags tags{.stereo = is_told_by_boxes(format) ? format.stereo : StereoTag::kNone,
+                 .spherical = format.spherical,
+                 .squeezed = format.squeezed,
+                 .apple = format.apple};
+  tags.baseline_m = format.baseline_m;
+  tags.hfov_deg = format.hfov_deg;
+  // V1 players take any picture for the whole sphere.
+  tags.v1 = tags.spherical && *tags.spherical == SphericalTag{};
+  return tags;
 }
 
 void add_mastering(AVStream& stream, const MasteringDisplay& display) {
@@ -186,6 +150,7 @@ struct Muxer::State {
   double shift_s = 0.0;                // taken from all times
   std::optional<std::int64_t> origin;  // the same in video ticks
   double end_s = std::numeric_limits<double>::infinity();
+  std::vector<std::vector<mp4::Box>> sound_tags;  // of the audio tracks that are copied
 
   State(const std::filesystem::path& path, const std::string& container, const VideoEncoder& video,
         const VideoFormat& video_format, const JoinOptions& join, const MuxSource& input)
@@ -211,6 +176,8 @@ struct Muxer::State {
   void add_chapters();
   void choose_span(std::int64_t first_pts);
   void write_covers();
+  void collect_sound_tags();
+  [[nodiscard]] bool needs_boxes() const;
   void write_copied(AVPacket& packet, Track& track);
   void write_converted(const AVPacket& packet, Track& track);
   void complain(Track& track, const std::string& reason);
@@ -232,7 +199,10 @@ void Muxer::State::add_video() {
   if (is_y4m && format.frame_rate.num > 0) {
     stream.time_base = libav::rational(Rational{format.frame_rate.den, format.frame_rate.num});
   }
-  add_stereo(stream, format, is_mp4);
+  if (!is_mp4) {
+    add_stereo(stream, format.stereo, format.right_first);
+    if (format.spherical) add_spherical(stream, *format.spherical);
+  }
   add_hdr(stream, format.hdr);
   if (source.context == nullptr) {
     stream.disposition = AV_DISPOSITION_DEFAULT;
@@ -398,6 +368,24 @@ void Muxer::State::write_covers() {
   }
 }
 
+// FFmpeg drops the boxes that say that sound is ambisonic.
+void Muxer::State::collect_sound_tags() {
+  if (!is_mp4 || options.source.empty() || source.context == nullptr) return;
+  const auto all = read_sound_tags(options.source);
+  std::size_t audio = 0;
+  for (std::size_t i = 0; i < tracks.size(); ++i) {
+    if (source.context->streams[i]->codecpar->codec_type != AVMEDIA_TYPE_AUDIO) continue;
+    if (tracks[i].fate == Fate::kCopied && audio < all.size()) sound_tags.push_back(all[audio]);
+    ++audio;
+  }
+}
+
+bool Muxer::State::needs_boxes() const {
+  const auto has_some = [](const std::vector<mp4::Box>& boxes) { return !boxes.empty(); };
+  return is_mp4 && (is_told_by_boxes(format) || format.spherical || format.apple ||
+                    std::any_of(sound_tags.begin(), sound_tags.end(), has_some));
+}
+
 Muxer::Muxer(const std::filesystem::path& output, const std::string& container,
              const VideoEncoder& encoder, const VideoFormat& format, const JoinOptions& options,
              const MuxSource& source)
@@ -411,7 +399,7 @@ void Muxer::begin(std::int64_t first_pts) {
   AVFormatContext& context = state.file.context();
   // Times are ours to decide; a track may begin before zero (priming samples of audio).
   context.avoid_negative_ts = AVFMT_AVOID_NEG_TS_DISABLED;
-  context.strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;  // st3d boxes, TrueHD in MP4
+  context.strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;  // TrueHD in MP4
   if (state.source.context == nullptr) {
     state.add_video();
   } else {
@@ -425,10 +413,12 @@ void Muxer::begin(std::int64_t first_pts) {
     }
     copy_metadata(state.source.context->metadata, context.metadata, false);
     state.add_chapters();
+    state.collect_sound_tags();
   }
   libav::Dictionary options;
   if (state.is_mp4) {
-    if (state.output != "-") options.set("movflags", "+faststart");
+    // Our boxes come with their own way of putting the index in front.
+    if (state.output != "-" && !state.needs_boxes()) options.set("movflags", "+faststart");
     options.set("video_track_timescale", std::to_string(state.format.time_base.den));
   }
   state.file.begin(options);
@@ -529,6 +519,8 @@ double Muxer::seconds_of(std::int64_t pts) const {
 
 void Muxer::finish() {
   state_->file.finish();
+  if (!state_->needs_boxes()) return;
+  finish_tagged_mp4(state_->output, tags_of(state_->format), state_->sound_tags);
 }
 
 std::int64_t Muxer::size() const {

@@ -8,6 +8,7 @@
 #include "media/other_streams.hpp"
 #include "media/picture.hpp"
 #include "media/video_color.hpp"
+#include "media/stream_tags.hpp"
 #include "media/video_facts.hpp"
 #include "media/video_input.hpp"
 
@@ -510,6 +511,7 @@ void VideoReader::State::learn_from_decoded() {
   info.codec = avcodec_get_name(stream.codecpar->codec_id);
   info.interlaced = is_interlaced(stream, *decoded);
   info.hdr = hdr_of(stream, *decoded);
+  info.spherical = spherical_of(stream);
   if (const auto stereo = stereo_of(stream, *decoded)) {
     info.stereo = stereo->tag;
     info.stereo_right_first = stereo->right_first;
