@@ -31,6 +31,7 @@ struct ExifFacts {
   std::optional<double> focal_mm;
   std::string make;
   std::string model;
+  std::string date_time;  // of the last change, as EXIF writes it
 };
 
 // What a decoder makes of a file.
@@ -40,10 +41,15 @@ struct Decoded {
   std::vector<std::string> xmp;  // RDF/XML packets, the file's own first
   std::string exif;              // TIFF structure, without the "Exif\0\0" in front
   std::string icc;               // colour profile
+  std::string extended_xmp;      // what goes on from the first XMP packet (JPEG)
+  PictureMetadata metadata;      // what the decoder has understood itself
   std::optional<ExifFacts>
       facts;             // from decoders that know the tags themselves; `exif` is then empty
   bool upright = false;  // the decoder has applied the orientation itself
 };
+
+// What a decoder has found, upright and with its metadata understood.
+[[nodiscard]] Picture picture_from(Decoded decoded, std::string_view name);
 
 [[nodiscard]] Decoded decode_jpeg(const Source& source);
 [[nodiscard]] Decoded decode_png(const Source& source);
@@ -66,9 +72,12 @@ using Attributes = std::vector<std::pair<std::string, std::string>>;
 
 // The bytes of a file. Pixels as encode_picture (media/picture.hpp) describes them.
 [[nodiscard]] std::vector<std::uint8_t> encode_jpeg(const cv::Mat& pixels, int quality);
-[[nodiscard]] std::vector<std::uint8_t> encode_png(const cv::Mat& pixels);
-[[nodiscard]] std::vector<std::uint8_t> encode_tiff(const cv::Mat& pixels);
-[[nodiscard]] std::vector<std::uint8_t> encode_webp(const cv::Mat& pixels);
+[[nodiscard]] std::vector<std::uint8_t> encode_png(const cv::Mat& pixels,
+                                                   const PictureBlocks& blocks = {});
+[[nodiscard]] std::vector<std::uint8_t> encode_tiff(const cv::Mat& pixels,
+                                                    const PictureBlocks& blocks = {});
+[[nodiscard]] std::vector<std::uint8_t> encode_webp(const cv::Mat& pixels,
+                                                    const PictureBlocks& blocks = {});
 [[nodiscard]] std::vector<std::uint8_t> encode_exr(const cv::Mat& pixels,
                                                    const Attributes& attributes = {});
 

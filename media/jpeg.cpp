@@ -2,13 +2,12 @@
 // JPEG by way of libjpeg itself, because a file that is cut short must be an error: most wrappers
 // paint what is missing grey and say nothing.
 #include "media/codec.hpp"
+#include "media/jpeg_segments.hpp"
 
 #include <algorithm>
-#include <array>
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <stdexcept>
 
 #include <jerror.h>
@@ -16,8 +15,6 @@
 
 namespace vergence::media::codec {
 namespace {
-
-using namespace std::string_view_literals;
 
 // libjpeg reports through callbacks that must not return; they jump back to where the call into
 // libjpeg was made. No C++ object may be born between the two.
@@ -177,50 +174,6 @@ class JpegReader {
   std::vector<std::uint8_t> inks_;
 };
 
-constexpr std::string_view kExifHead = "Exif\0\0"sv;
-constexpr std::string_view kXmpHead = "http://ns.adobe.com/xap/1.0/\0"sv;
-constexpr std::string_view kExtendedHead = "http://ns.adobe.com/xmp/extension/\0"sv;
-
-// The pieces of one extended XMP packet: 32 characters of GUID, total length, offset, data.
-void add_extended_piece(std::string_view piece, std::string& packet, std::size_t max_size) {
-  constexpr std::size_t kHead = 32 + 4 + 4;
-  if (piece.size() < kHead) return;
-  const auto* numbers = reinterpret_cast<const std::uint8_t*>(piece.data()) + 32;
-  const std::size_t total = big_endian_u32(numbers);
-  const std::size_t offset = big_endian_u32(numbers + 4);
-  const auto data = piece.substr(kHead);
-  if (total > max_size || offset > total || data.size() > total - offset) return;
-  if (packet.size() < total) packet.resize(total, ' ');
-  std::ranges::copy(data, packet.begin() + static_cast<std::ptrdiff_t>(offset));
-}
-
-// Walks the segments before the pixels (JIF: FF, marker, big-endian length that counts itself).
-void collect_metadata(Bytes bytes, Decoded& decoded) {
-  std::string extended;
-  std::size_t at = 2;
-  while (at + 4 <= bytes.size() && bytes[at] == 0xFF) {
-    const int marker = bytes[at + 1];
-    if (marker == 0xFF) {  // fill byte
-      ++at;
-      continue;
-    }
-    if (marker == 0xDA || marker == 0xD9) break;
-    const std::size_t length = std::size_t{bytes[at + 2]} << 8 | bytes[at + 3];
-    if (length < 2 || length > bytes.size() - at - 2) break;
-    const auto segment = as_text(bytes.subspan(at + 4, length - 2));
-    at += 2 + length;
-    if (marker != 0xE1) continue;
-    if (segment.starts_with(kExifHead) && decoded.exif.empty()) {
-      decoded.exif = segment.substr(kExifHead.size());
-    } else if (segment.starts_with(kXmpHead)) {
-      decoded.xmp.emplace_back(segment.substr(kXmpHead.size()));
-    } else if (segment.starts_with(kExtendedHead)) {
-      add_extended_piece(segment.substr(kExtendedHead.size()), extended, bytes.size());
-    }
-  }
-  if (!extended.empty()) decoded.xmp.push_back(std::move(extended));
-}
-
 // Owns what jpeg_mem_dest allocates.
 struct JpegWriter {
   jpeg_compress_struct info{};
@@ -266,7 +219,12 @@ struct JpegWriter {
 Decoded decode_jpeg(const Source& source) {
   Decoded decoded;
   decoded.pixels = JpegReader(source).decode();
-  collect_metadata(source.bytes, decoded);
+  const auto segments = jpeg_segments(source.bytes);
+  decoded.exif = jpeg_exif(segments);
+  decoded.xmp = jpeg_xmp(segments);
+  decoded.icc = jpeg_icc(segments);
+  decoded.extended_xmp = jpeg_extended_xmp(segments, decoded.xmp, source.bytes.size());
+  apply_jps(segments, decoded.metadata);
   return decoded;
 }
 

@@ -3,16 +3,16 @@
 // as elements; Exempi's RDF parser takes both). EXIF 2.32 by way of libexif.
 #include "media/metadata.hpp"
 
+#include "core/text.hpp"
+#include "media/xmp.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <iostream>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <optional>
 
-#include <exempi/xmp.h>
 #include <fmt/format.h>
 #include <libexif/exif-data.h>
 #include <spdlog/spdlog.h>
@@ -20,68 +20,23 @@
 namespace vergence::media::codec {
 namespace {
 
-constexpr const char* kGPano = "http://ns.google.com/photos/1.0/panorama/";
-
-// Elements may nest this deep in a packet that we hand on: the parser behind it works recursively,
-// so a hostile packet could exhaust the stack. Real ones stay below ten.
-constexpr int kMaxDepth = 100;
-
-bool nests_too_deep(std::string_view xml) {
-  int depth = 0;
-  for (std::size_t at = xml.find('<'); at != std::string_view::npos; at = xml.find('<', at + 1)) {
-    const std::size_t end = xml.find('>', at);
-    if (end == std::string_view::npos || at + 1 >= xml.size()) return false;
-    const char next = xml[at + 1];
-    if (next == '/') {
-      --depth;
-    } else if (next != '?' && next != '!' && xml[end - 1] != '/' && ++depth > kMaxDepth) {
-      return true;
-    }
-  }
-  return false;
-}
-
-struct FreeXmp {
-  void operator()(_Xmp* xmp) const { xmp_free(xmp); }
-};
-
-struct FreeXmpString {
-  void operator()(_XmpString* text) const { xmp_string_free(text); }
-};
-
-// Exempi prints every error to std::cerr, which nothing else in this program writes to.
-class SilentCerr {
- public:
-  SilentCerr() : before_(std::cerr.rdbuf(nullptr)) {}
-
-  ~SilentCerr() {
-    std::cerr.rdbuf(before_);  // also clears the failure of writing to nowhere
-  }
-
-  SilentCerr(const SilentCerr&) = delete;
-  SilentCerr& operator=(const SilentCerr&) = delete;
-
- private:
-  std::streambuf* before_;
-};
-
 class Panorama {
  public:
-  explicit Panorama(const std::string& packet) {
-    const SilentCerr silence;
-    xmp_.reset(xmp_new_empty());
-    parsed_ =
-        !nests_too_deep(packet) && xmp_ && xmp_parse(xmp_.get(), packet.c_str(), packet.size());
-  }
+  explicit Panorama(const std::string& packet) : packet_(packet) {}
 
   [[nodiscard]] std::optional<std::string> text(const char* property) const {
-    const SilentCerr silence;
-    const std::unique_ptr<_XmpString, FreeXmpString> value(xmp_string_new());
-    if (!parsed_ || !xmp_get_property(xmp_.get(), kGPano, property, value.get(), nullptr)) {
-      return std::nullopt;
-    }
-    const char* words = xmp_string_cstr(value.get());
-    return words != nullptr ? std::optional<std::string>(words) : std::nullopt;
+    return packet_.text(kGPano, property);
+  }
+
+  // How both eyes lie in the picture: Google's Spherical Video V1 has the word; some writers use it
+  // in the panorama's namespace.
+  [[nodiscard]] StereoTag stereo() const {
+    auto mode = packet_.text(kGSpherical, "StereoMode");
+    if (!mode) mode = packet_.text(kGPano, "StereoMode");
+    const std::string word = lower(mode.value_or(""));
+    if (word == "left-right") return StereoTag::kSideBySide;
+    if (word == "top-bottom" || word == "over-under") return StereoTag::kTopBottom;
+    return StereoTag::kNone;
   }
 
   // A finite number; writers are not strict about integers ("4096.0", "+12").
@@ -103,22 +58,8 @@ class Panorama {
   }
 
  private:
-  std::unique_ptr<_Xmp, FreeXmp> xmp_;
-  bool parsed_ = false;
+  XmpPacket packet_;
 };
-
-// The toolkit behind Exempi keeps global tables.
-std::mutex& xmp_mutex() {
-  static std::mutex mutex;
-  return mutex;
-}
-
-std::string lower_case(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
-}
 
 // One axis of the crop, in the pixels that the file speaks of.
 struct Extent {
@@ -146,6 +87,15 @@ std::pair<int, int> scaled(const Extent& extent, int real_size) {
   return {full_size, static_cast<int>(std::min<double>(start, full_size - real_size))};
 }
 
+// Whether a picture that is `stretch` times as wide as its tags say, its height being 1, can be the
+// one that they describe. Of both eyes' pictures they describe one eye's, squeezed or not, or both.
+bool is_same_shape(double stretch, StereoTag stereo) {
+  constexpr double kTolerance = 0.05;
+  const auto near = [&](double shape) { return std::abs(stretch / shape - 1.0) <= kTolerance; };
+  return near(1.0) || (stereo == StereoTag::kSideBySide && near(0.5)) ||
+         (stereo == StereoTag::kTopBottom && near(2.0));
+}
+
 void read_crop(const Panorama& panorama, cv::Size size, std::string_view name,
                PictureMetadata& metadata) {
   Extent across{panorama.number("FullPanoWidthPixels"),
@@ -166,8 +116,7 @@ void read_crop(const Panorama& panorama, cv::Size size, std::string_view name,
   // Resizing keeps the shape to within rounding; another shape means that the picture was cut
   // after the tags were written, and nobody knows where.
   const double stretch = size.width / *across.covered * *down.covered / size.height;
-  constexpr double kTolerance = 0.05;
-  if (std::abs(stretch - 1.0) > kTolerance) {
+  if (!is_same_shape(stretch, metadata.stereo)) {
     spdlog::warn(
         "'{}': its panorama crop (GPano) is ignored: it speaks of {:.0f} x {:.0f} pixels, the "
         "picture has {} x {}",
@@ -232,7 +181,24 @@ class Exif {
   std::unique_ptr<ExifData, Unref> data_;
 };
 
+bool may_be_base64(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
+         c == '/' || c == '=' || c == '\n' || c == '\r';
+}
+
 }  // namespace
+
+std::string without_data(std::string_view packet) {
+  constexpr std::ptrdiff_t kLongest = 4096;
+  std::string rest;
+  for (auto at = packet.begin(); at != packet.end();) {
+    auto end = std::find_if_not(at, packet.end(), may_be_base64);
+    if (end - at <= kLongest) rest.append(at, end);
+    if (end != packet.end()) rest += *end++;
+    at = end;
+  }
+  return rest;
+}
 
 ExifFacts parse_exif(const std::string& tiff_structure) {
   const Exif exif(tiff_structure);
@@ -243,20 +209,22 @@ ExifFacts parse_exif(const std::string& tiff_structure) {
   facts.focal_mm = exif.ratio(EXIF_IFD_EXIF, EXIF_TAG_FOCAL_LENGTH);
   facts.make = exif.text(EXIF_IFD_0, EXIF_TAG_MAKE);
   facts.model = exif.text(EXIF_IFD_0, EXIF_TAG_MODEL);
+  facts.date_time = exif.text(EXIF_IFD_0, EXIF_TAG_DATE_TIME);
   return facts;
 }
 
 void apply_xmp(const std::string& packet, cv::Size size, std::string_view name,
                PictureMetadata& metadata) {
-  const std::scoped_lock lock(xmp_mutex());
-  static const bool started = xmp_init();
-  if (!started) return;
   const Panorama panorama(packet);
   if (const auto projection = panorama.text("ProjectionType")) {
-    metadata.equirectangular = lower_case(*projection) == "equirectangular";
+    metadata.equirectangular = lower(*projection) == "equirectangular";
   } else if (const auto viewer = panorama.text("UsePanoramaViewer")) {
-    metadata.equirectangular = lower_case(*viewer) == "true" || *viewer == "1";
+    metadata.equirectangular = lower(*viewer) == "true" || *viewer == "1";
   }
+  const StereoTag stereo = panorama.stereo();
+  if (stereo != StereoTag::kNone) metadata.stereo = stereo;
+  if (metadata.stereo == StereoTag::kSideBySide) size.width = std::max(1, size.width / 2);
+  if (metadata.stereo == StereoTag::kTopBottom) size.height = std::max(1, size.height / 2);
   if (metadata.equirectangular) read_crop(panorama, size, name, metadata);
   if (const auto angle = panorama.angle("PoseHeadingDegrees")) metadata.heading = angle;
   if (const auto angle = panorama.angle("PosePitchDegrees")) metadata.pitch = angle;

@@ -6,6 +6,7 @@
 #include "media/picture.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace vergence::media::codec {
 
@@ -13,8 +14,12 @@ namespace vergence::media::codec {
 // Whatever is missing or damaged stays at its default.
 [[nodiscard]] ExifFacts parse_exif(const std::string& tiff_structure);
 
+// An XMP packet without the pictures and sounds in it (base64 text of more than 4096 characters).
+[[nodiscard]] std::string without_data(std::string_view packet);
+
 // Fills the metadata's GPano part from an XMP packet, if it has one. `size` is the picture's real
-// size; the crop is scaled to it. A crop that contradicts itself or the picture is left out with a
+// size; the crop is scaled to it, or to one eye's part of it where metadata.stereo is set or the
+// packet says so. A crop that contradicts itself or the picture is left out with a
 // warning that names the file. Damaged XML counts as no metadata.
 void apply_xmp(const std::string& packet, cv::Size size, std::string_view name,
                PictureMetadata& metadata);

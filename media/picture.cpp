@@ -4,7 +4,9 @@
 #include "core/error.hpp"
 #include "core/output_file.hpp"
 #include "media/codec.hpp"
+#include "media/jpeg_segments.hpp"
 #include "media/metadata.hpp"
+#include "media/photo_tags.hpp"
 #include "media/picture_type.hpp"
 
 #include <algorithm>
@@ -20,9 +22,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::array<std::string_view, 15> kExtensions{".jpg",  ".jpeg", ".png",  ".tif",  ".tiff",
-                                                       ".webp", ".heic", ".heif", ".avif", ".hdr",
-                                                       ".exr",  ".bmp",  ".ppm",  ".pgm",  ".pbm"};
+constexpr std::array<std::string_view, 17> kExtensions{
+    ".jpg",  ".jpeg", ".jps", ".mpo", ".png", ".tif", ".tiff", ".webp", ".heic",
+    ".heif", ".avif", ".hdr", ".exr", ".bmp", ".ppm", ".pgm",  ".pbm"};
 
 std::string lower_extension(const fs::path& path) {
   std::string extension = path.extension().string();
@@ -84,29 +86,13 @@ void make_upright(cv::Mat& pixels, int orientation) {
   }
 }
 
-Picture with_meaning(codec::Decoded decoded, std::string_view name) {
-  const auto facts = decoded.facts ? *decoded.facts : codec::parse_exif(decoded.exif);
-  if (!decoded.upright) make_upright(decoded.pixels, facts.orientation);
-  Picture picture;
-  auto& metadata = picture.metadata;
-  metadata.focal_35mm = facts.focal_35mm;
-  metadata.focal_mm = facts.focal_mm;
-  // Most makers repeat their name in the model's.
-  metadata.camera = facts.model.starts_with(facts.make) ? facts.model
-                    : facts.model.empty()               ? facts.make
-                                                        : facts.make + " " + facts.model;
-  for (const auto& packet : decoded.xmp) {
-    codec::apply_xmp(packet, decoded.pixels.size(), name, metadata);
-  }
-  if (decoded.pixels.channels() == 3) {
-    picture.rgb = std::move(decoded.pixels);
-  } else if (decoded.pixels.channels() == 1) {
-    cv::cvtColor(decoded.pixels, picture.rgb, cv::COLOR_GRAY2RGB);
-  } else {
-    cv::extractChannel(decoded.pixels, picture.alpha, 3);
-    cv::cvtColor(decoded.pixels, picture.rgb, cv::COLOR_RGBA2RGB);
-  }
-  return picture;
+// A profile of floating-point pixels would not fit what is made of them.
+PictureBlocks blocks_of(codec::Decoded&& decoded) {
+  PictureBlocks blocks;
+  blocks.exif = std::move(decoded.exif);
+  if (!decoded.xmp.empty()) blocks.xmp = std::move(decoded.xmp.front());
+  if (decoded.pixels.depth() != CV_32F) blocks.icc = std::move(decoded.icc);
+  return blocks;
 }
 
 bool encodable(const cv::Mat& pixels, PictureFormat format) {
@@ -132,6 +118,19 @@ bool encodable(const cv::Mat& pixels, PictureFormat format) {
   return false;
 }
 
+// Throws Error where the format has no room for so many rows or columns.
+void check_fits(const fs::path& path, cv::Size size, PictureFormat format) {
+  constexpr int kMostOfWebp = 16383;
+  constexpr int kMostOfJpeg = 65500;
+  const int side = std::max(size.width, size.height);
+  const bool webp = format == PictureFormat::kWebp && side > kMostOfWebp;
+  const bool jpeg = format == PictureFormat::kJpeg && side > kMostOfJpeg;
+  if (!webp && !jpeg) return;
+  throw Error(fmt::format("cannot write '{}': {}x{} pixels are too many for {}", path.string(),
+                          size.width, size.height, webp ? "WebP" : "JPEG"))
+      .hint(webp ? "use .png or .jpg" : "use .png");
+}
+
 PictureFormat format_of(const fs::path& path) {
   const std::string extension = lower_extension(path);
   if (extension == ".jpg" || extension == ".jpeg") return PictureFormat::kJpeg;
@@ -147,6 +146,37 @@ PictureFormat format_of(const fs::path& path) {
 
 }  // namespace
 
+Picture codec::picture_from(Decoded decoded, std::string_view name) {
+  const auto facts = decoded.facts ? *decoded.facts : codec::parse_exif(decoded.exif);
+  if (!decoded.upright) make_upright(decoded.pixels, facts.orientation);
+  Picture picture;
+  auto& metadata = picture.metadata;
+  metadata = decoded.metadata;
+  metadata.focal_35mm = facts.focal_35mm;
+  metadata.focal_mm = facts.focal_mm;
+  // Most makers repeat their name in the model's.
+  metadata.camera = facts.model.starts_with(facts.make) ? facts.model
+                    : facts.model.empty()               ? facts.make
+                                                        : facts.make + " " + facts.model;
+  for (const auto& packet : decoded.xmp) {
+    codec::apply_xmp(packet, decoded.pixels.size(), name, metadata);
+  }
+  if (!decoded.extended_xmp.empty()) {
+    codec::apply_xmp(codec::without_data(decoded.extended_xmp), decoded.pixels.size(), name,
+                     metadata);
+  }
+  picture.blocks = blocks_of(std::move(decoded));
+  if (decoded.pixels.channels() == 3) {
+    picture.rgb = std::move(decoded.pixels);
+  } else if (decoded.pixels.channels() == 1) {
+    cv::cvtColor(decoded.pixels, picture.rgb, cv::COLOR_GRAY2RGB);
+  } else {
+    cv::extractChannel(decoded.pixels, picture.alpha, 3);
+    cv::cvtColor(decoded.pixels, picture.rgb, cv::COLOR_RGBA2RGB);
+  }
+  return picture;
+}
+
 Picture read_picture(const fs::path& path) {
   constexpr std::uintmax_t kMaxFileBytes = std::uintmax_t{1} << 32;
   const std::string bytes = read_file(path, kMaxFileBytes);
@@ -156,7 +186,7 @@ Picture read_picture(const fs::path& path) {
 
 Picture decode_picture(std::span<const std::uint8_t> bytes, std::string_view name) {
   try {
-    return with_meaning(decode({bytes, name}), name);
+    return codec::picture_from(decode({bytes, name}), name);
   } catch (const std::bad_alloc&) {
     throw Error(fmt::format("cannot read '{}': there is not enough memory for it", name))
         .hint("make it smaller");
@@ -172,19 +202,25 @@ std::vector<std::uint8_t> encode_picture(const cv::Mat& rgb, PictureFormat forma
   if (!encodable(rgb, format)) {
     throw std::invalid_argument("the picture format cannot hold pixels of this type");
   }
+  const PictureBlocks blocks = codec::blocks_for(rgb, options.view, options.carried);
   switch (format) {
-    case PictureFormat::kJpeg:
-      return codec::encode_jpeg(rgb, options.jpeg_quality);
+    case PictureFormat::kJpeg: {
+      const auto jpeg = codec::encode_jpeg(rgb, options.jpeg_quality);
+      codec::JpegTags tags;
+      tags.blocks = blocks;
+      tags.view = options.view;
+      return codec::tagged_jpeg(jpeg, tags).bytes;
+    }
     case PictureFormat::kPng:
-      return codec::encode_png(rgb);
+      return codec::encode_png(rgb, blocks);
     case PictureFormat::kTiff:
-      return codec::encode_tiff(rgb);
+      return codec::encode_tiff(rgb, blocks);
     case PictureFormat::kExr:
       return codec::encode_exr(rgb);
     case PictureFormat::kWebp:
-      return codec::encode_webp(rgb);
+      return codec::encode_webp(rgb, blocks);
     case PictureFormat::kAvif: {
-      const codec::HeifPicture picture{rgb, options.carried};
+      const codec::HeifPicture picture{rgb, blocks};
       return codec::encode_heif({&picture, 1}, {.av1 = true, .quality = options.jpeg_quality});
     }
   }
@@ -193,12 +229,7 @@ std::vector<std::uint8_t> encode_picture(const cv::Mat& rgb, PictureFormat forma
 
 void write_picture(const fs::path& path, const cv::Mat& rgb, const WriteOptions& options) {
   const auto format = format_of(path);
-  constexpr int kMostOfWebp = 16383;
-  if (format == PictureFormat::kWebp && std::max(rgb.cols, rgb.rows) > kMostOfWebp) {
-    throw Error(fmt::format("cannot write '{}': {}x{} pixels are too many for WebP", path.string(),
-                            rgb.cols, rgb.rows))
-        .hint("use .png or .jpg");
-  }
+  check_fits(path, rgb.size(), format);
   const auto bytes = encode_picture(rgb, format, options);
   write_file(path, codec::as_text(bytes));
 }

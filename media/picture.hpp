@@ -95,7 +95,7 @@ struct DisplayOptions {
 struct PictureView {
   // The part of the sphere that the picture of each eye covers; nothing = flat, or of a projection
   // that no metadata can tell (a fisheye): kEquirectangular alone is written. Its pose is not used.
-  std::optional<SphericalTag> spherical;
+  std::optional<SphericalTag> spherical = std::nullopt;
   StereoTag stereo = StereoTag::kNone;  // or kSideBySide, kTopBottom; the left eye comes first
   bool squeezed = false;                // both eyes share the room of one
 };

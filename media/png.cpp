@@ -24,6 +24,8 @@ struct PngErrors {
 
 void on_warning(png_structp, png_const_charp) {}
 
+constexpr const char* kXmpKey = "XML:com.adobe.xmp";
+
 class PngReader {
  public:
   explicit PngReader(const Source& source) : source_(source) {
@@ -111,7 +113,7 @@ class PngReader {
     int count = 0;
     png_get_text(png_, info_, &texts, &count);
     for (const auto& text : std::span(texts, static_cast<std::size_t>(count))) {
-      if (std::string_view(text.key) != "XML:com.adobe.xmp" || text.text == nullptr) continue;
+      if (std::string_view(text.key) != kXmpKey || text.text == nullptr) continue;
       const bool utf8 = text.compression >= PNG_ITXT_COMPRESSION_NONE;
       decoded.xmp.emplace_back(text.text, utf8 ? text.itxt_length : text.text_length);
     }
@@ -119,6 +121,13 @@ class PngReader {
     png_bytep exif = nullptr;
     if (png_get_eXIf_1(png_, info_, &exif_size, &exif) != 0 && exif != nullptr) {
       decoded.exif = as_text({exif, exif_size});
+    }
+    png_charp name = nullptr;
+    int compression = 0;
+    png_bytep profile = nullptr;
+    png_uint_32 profile_size = 0;
+    if (png_get_iCCP(png_, info_, &name, &compression, &profile, &profile_size) != 0) {
+      decoded.icc = as_text({profile, profile_size});
     }
   }
 
@@ -145,7 +154,7 @@ class PngWriter {
   PngWriter(const PngWriter&) = delete;
   PngWriter& operator=(const PngWriter&) = delete;
 
-  std::vector<std::uint8_t> encode(const cv::Mat& pixels) {
+  std::vector<std::uint8_t> encode(const cv::Mat& pixels, const PictureBlocks& blocks) {
     std::vector<png_bytep> rows(static_cast<std::size_t>(pixels.rows));
     for (int y = 0; y < pixels.rows; ++y) {
       rows[static_cast<std::size_t>(y)] = const_cast<png_bytep>(pixels.ptr(y));
@@ -153,7 +162,12 @@ class PngWriter {
     const int color = pixels.channels() == 1   ? PNG_COLOR_TYPE_GRAY
                       : pixels.channels() == 3 ? PNG_COLOR_TYPE_RGB
                                                : PNG_COLOR_TYPE_RGB_ALPHA;
-    if (!write(pixels, color, rows.data())) {
+    Chunks chunks;
+    chunks.exif.assign(blocks.exif.begin(), blocks.exif.end());
+    chunks.xmp = blocks.xmp;
+    chunks.icc =
+        as_text({reinterpret_cast<const std::uint8_t*>(blocks.icc.data()), blocks.icc.size()});
+    if (!write(pixels, color, rows.data(), chunks)) {
       throw std::invalid_argument("this picture cannot be a PNG");
     }
     return std::move(bytes_);
@@ -165,17 +179,46 @@ class PngWriter {
     bytes.insert(bytes.end(), from, from + count);
   }
 
-  bool write(const cv::Mat& pixels, int color, png_bytepp rows) {
+  // As libpng wants them: it takes no constant data.
+  struct Chunks {
+    std::vector<png_byte> exif;
+    std::string xmp_key = kXmpKey;
+    std::string xmp;
+    std::string_view icc;
+  };
+
+  void set_chunks(Chunks& chunks) {
+    if (!chunks.exif.empty()) {
+      png_set_eXIf_1(png_, info_, static_cast<png_uint_32>(chunks.exif.size()), chunks.exif.data());
+    }
+    if (!chunks.icc.empty()) {
+      png_set_benign_errors(png_, 1);  // a profile that libpng does not like is left out
+      png_set_iCCP(png_, info_, "ICC profile", PNG_COMPRESSION_TYPE_BASE,
+                   reinterpret_cast<png_const_bytep>(chunks.icc.data()),
+                   static_cast<png_uint_32>(chunks.icc.size()));
+    }
+    if (!chunks.xmp.empty()) {
+      png_text text{};
+      text.compression = PNG_ITXT_COMPRESSION_NONE;
+      text.key = chunks.xmp_key.data();
+      text.text = chunks.xmp.data();
+      text.itxt_length = chunks.xmp.size();
+      png_set_text(png_, info_, &text, 1);
+    }
+  }
+
+  bool write(const cv::Mat& pixels, int color, png_bytepp rows, Chunks& chunks) {
     if (setjmp(errors_.escape) != 0) return false;
     png_set_write_fn(png_, this, write_bytes, nullptr);
     png_set_compression_level(png_, 4);  // within a few per cent of 6 in size, twice as fast
     png_set_IHDR(png_, info_, static_cast<png_uint_32>(pixels.cols),
                  static_cast<png_uint_32>(pixels.rows), pixels.depth() == CV_16U ? 16 : 8, color,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    set_chunks(chunks);
     png_write_info(png_, info_);
     if constexpr (std::endian::native == std::endian::little) png_set_swap(png_);
     png_write_image(png_, rows);
-    png_write_end(png_, info_);
+    png_write_end(png_, nullptr);  // with the info it would write EXIF once more
     return true;
   }
 
@@ -191,8 +234,8 @@ Decoded decode_png(const Source& source) {
   return PngReader(source).decode();
 }
 
-std::vector<std::uint8_t> encode_png(const cv::Mat& pixels) {
-  return PngWriter().encode(pixels);
+std::vector<std::uint8_t> encode_png(const cv::Mat& pixels, const PictureBlocks& blocks) {
+  return PngWriter().encode(pixels, blocks);
 }
 
 }  // namespace vergence::media::codec

@@ -2,6 +2,7 @@
 // TIFF by way of libtiff: strips and tiles, together or one plane per channel, 8 and 16 bit and
 // floating point; anything else (palettes, bilevel, CMYK, YCbCr) by libtiff's own 8-bit conversion.
 #include "media/codec.hpp"
+#include "media/metadata.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -252,10 +253,15 @@ void collect_metadata(TIFF* tiff, Decoded& decoded) {
   ExifFacts facts;
   facts.make = text_tag(tiff, TIFFTAG_MAKE);
   facts.model = text_tag(tiff, TIFFTAG_MODEL);
+  facts.date_time = text_tag(tiff, TIFFTAG_DATETIME);
   std::uint32_t size = 0;
   const char* packet = nullptr;
   if (TIFFGetField(tiff, TIFFTAG_XMLPACKET, &size, &packet) == 1 && packet != nullptr) {
     decoded.xmp.emplace_back(packet, size);
+  }
+  const std::uint8_t* profile = nullptr;
+  if (TIFFGetField(tiff, TIFFTAG_ICCPROFILE, &size, &profile) == 1 && profile != nullptr) {
+    decoded.icc = as_text({profile, size});
   }
   toff_t exif_offset = 0;
   if (TIFFGetField(tiff, TIFFTAG_EXIFIFD, &exif_offset) == 1 &&
@@ -287,6 +293,23 @@ void set_layout(TIFF* tiff, const cv::Mat& pixels) {
   TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, 16);
 }
 
+// The EXIF that has tags of TIFF's own; libtiff cannot take a whole block.
+void set_blocks(TIFF* tiff, const PictureBlocks& blocks) {
+  const auto facts = parse_exif(blocks.exif);
+  const auto set_text = [tiff](std::uint32_t name, const std::string& text) {
+    if (!text.empty()) TIFFSetField(tiff, name, text.c_str());
+  };
+  set_text(TIFFTAG_MAKE, facts.make);
+  set_text(TIFFTAG_MODEL, facts.model);
+  set_text(TIFFTAG_DATETIME, facts.date_time);
+  const auto set_data = [tiff](std::uint32_t name, const std::string& data) {
+    const auto size = static_cast<std::uint32_t>(data.size());
+    if (size > 0) TIFFSetField(tiff, name, size, data.data());
+  };
+  set_data(TIFFTAG_XMLPACKET, blocks.xmp);
+  set_data(TIFFTAG_ICCPROFILE, blocks.icc);
+}
+
 }  // namespace
 
 Decoded decode_tiff(const Source& source) {
@@ -316,12 +339,13 @@ Decoded decode_tiff(const Source& source) {
   return decoded;
 }
 
-std::vector<std::uint8_t> encode_tiff(const cv::Mat& pixels) {
+std::vector<std::uint8_t> encode_tiff(const cv::Mat& pixels, const PictureBlocks& blocks) {
   MemoryFile file;
   {
     const Tiff tiff = open(file, "wm");
     if (!tiff) throw std::bad_alloc();
     set_layout(tiff.get(), pixels);
+    set_blocks(tiff.get(), blocks);
     // The predictor works in the buffer that it is given, so every row goes through a copy.
     std::vector<std::uint8_t> row(static_cast<std::size_t>(pixels.cols) * pixels.elemSize());
     for (int y = 0; y < pixels.rows; ++y) {

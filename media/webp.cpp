@@ -2,10 +2,12 @@
 // WebP by way of libwebp; the RIFF chunks with metadata are found here.
 #include "media/codec.hpp"
 
+#include <memory>
 #include <new>
 
 #include <webp/decode.h>
 #include <webp/encode.h>
+#include <webp/mux.h>
 
 namespace vergence::media::codec {
 namespace {
@@ -20,6 +22,7 @@ void collect_metadata(Bytes bytes, Decoded& decoded) {
     if (size > bytes.size() - at - 8) return;
     const auto data = as_text(bytes.subspan(at + 8, size));
     if (name == "XMP ") decoded.xmp.emplace_back(data);
+    if (name == "ICCP") decoded.icc = data;
     if (name == "EXIF") {
       using namespace std::string_view_literals;
       constexpr auto kHead = "Exif\0\0"sv;  // some writers keep JPEG's prefix
@@ -27,6 +30,32 @@ void collect_metadata(Bytes bytes, Decoded& decoded) {
     }
     at += 8 + size + (size & 1);
   }
+}
+
+struct FreeMux {
+  void operator()(WebPMux* mux) const { WebPMuxDelete(mux); }
+};
+
+// The file with chunks of metadata.
+std::vector<std::uint8_t> with_blocks(Bytes bytes, const PictureBlocks& blocks) {
+  constexpr int kDoNotCopy = 0;
+  const WebPData picture{bytes.data(), bytes.size()};
+  const std::unique_ptr<WebPMux, FreeMux> mux(WebPMuxCreate(&picture, kDoNotCopy));
+  if (!mux) throw std::bad_alloc();
+  const auto set = [&](const char* name, const std::string& block) {
+    const WebPData chunk{reinterpret_cast<const std::uint8_t*>(block.data()), block.size()};
+    if (!block.empty() && WebPMuxSetChunk(mux.get(), name, &chunk, kDoNotCopy) != WEBP_MUX_OK) {
+      throw std::bad_alloc();
+    }
+  };
+  set("ICCP", blocks.icc);
+  set("EXIF", blocks.exif);
+  set("XMP ", blocks.xmp);
+  WebPData whole{};
+  if (WebPMuxAssemble(mux.get(), &whole) != WEBP_MUX_OK) throw std::bad_alloc();
+  std::vector<std::uint8_t> result(whole.bytes, whole.bytes + whole.size);
+  WebPDataClear(&whole);
+  return result;
 }
 
 }  // namespace
@@ -53,7 +82,7 @@ Decoded decode_webp(const Source& source) {
   return decoded;
 }
 
-std::vector<std::uint8_t> encode_webp(const cv::Mat& pixels) {
+std::vector<std::uint8_t> encode_webp(const cv::Mat& pixels, const PictureBlocks& blocks) {
   const auto encode = pixels.channels() == 4 ? WebPEncodeLosslessRGBA : WebPEncodeLosslessRGB;
   std::uint8_t* bytes = nullptr;
   const std::size_t size =
@@ -61,7 +90,8 @@ std::vector<std::uint8_t> encode_webp(const cv::Mat& pixels) {
   if (size == 0) throw std::bad_alloc();
   std::vector<std::uint8_t> result(bytes, bytes + size);
   WebPFree(bytes);
-  return result;
+  const bool bare = blocks.exif.empty() && blocks.xmp.empty() && blocks.icc.empty();
+  return bare ? result : with_blocks(result, blocks);
 }
 
 }  // namespace vergence::media::codec

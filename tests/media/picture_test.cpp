@@ -448,7 +448,7 @@ TEST(Picture, WritingRefusesUnknownExtensionsAndPixels) {
   EXPECT_EQ(
       error_of([&] { write_picture("a.xyz", rgb); }),
       "cannot write 'a.xyz': a picture cannot have the extension '.xyz'; use .jpg, .png, .tif, "
-      ".webp or .exr");
+      ".webp, .avif or .exr");
   cv::Mat deep;
   rgb.convertTo(deep, CV_16U, 257.0);
   EXPECT_THROW(static_cast<void>(encode_picture(deep, PictureFormat::kJpeg)),
