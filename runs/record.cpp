@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runs/record.hpp"
+
+#include "config/toml_file.hpp"
+#include "config/value.hpp"
+#include "core/error.hpp"
+#include "core/output_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+
+#include <fmt/format.h>
+
+namespace vergence::runs {
+namespace fs = std::filesystem;
+using config::Value;
+
+namespace {
+
+constexpr std::int64_t kFormat = 1;
+constexpr std::uintmax_t kMaxBytes = std::uintmax_t{64} << 20U;
+
+constexpr std::array<std::pair<Status, std::string_view>, 5> kStatusWords = {{
+    {Status::kWaiting, "waiting"},
+    {Status::kRunning, "running"},
+    {Status::kDone, "done"},
+    {Status::kFailed, "failed"},
+    {Status::kInterrupted, "interrupted"},
+}};
+
+Value value_of(auto data) {
+  Value value;
+  value.data = std::move(data);
+  return value;
+}
+
+Value list_of(const std::vector<std::string>& texts) {
+  Value::List list;
+  for (const auto& text : texts) list.push_back(value_of(text));
+  return value_of(std::move(list));
+}
+
+Value table_of(const std::vector<Metric>& metrics) {
+  Value::Table table;
+  for (const auto& [name, number] : metrics) table.push_back({name, value_of(number)});
+  return value_of(std::move(table));
+}
+
+Value files_of(const std::vector<FileNote>& files) {
+  Value::List list;
+  for (const auto& file : files) {
+    Value::Table table{{"path", value_of(file.path)},
+                       {"bytes", value_of(static_cast<std::int64_t>(file.bytes))},
+                       {"sha256", value_of(file.sha256)}};
+    if (!file.key.empty()) table.push_back({"key", value_of(file.key)});
+    list.push_back(value_of(std::move(table)));
+  }
+  return value_of(std::move(list));
+}
+
+Value metrics_of(const std::vector<MetricRow>& rows) {
+  Value::List list;
+  for (const auto& row : rows) {
+    list.push_back(
+        value_of(Value::Table{{"input", value_of(row.input)}, {"values", table_of(row.values)}}));
+  }
+  return value_of(std::move(list));
+}
+
+std::string toml_of(const Value& table) {
+  return config::to_toml_file(table, [](const std::string&) { return false; });
+}
+
+Value to_value(const Record& record) {
+  Value::Table seeds;
+  for (const auto& [name, seed] : record.seeds) seeds.push_back({name, value_of(seed)});
+  return value_of(Value::Table{
+      {"format", value_of(kFormat)},
+      {"status", value_of(std::string(to_string(record.status)))},
+      {"exit_code", value_of(std::int64_t{record.exit_code})},
+      {"message", value_of(record.message)},
+      {"number", value_of(std::int64_t{record.number})},
+      {"command_line", list_of(record.command_line)},
+      {"arguments", list_of(record.arguments)},
+      {"swept", list_of(record.swept)},
+      {"ground_truths", list_of(record.ground_truths)},
+      {"working_folder", value_of(record.working_folder.string())},
+      {"version", value_of(record.version)},
+      {"host", value_of(record.host)},
+      {"device", value_of(record.device)},
+      {"threads", value_of(std::int64_t{record.threads})},
+      {"started", value_of(record.started)},
+      {"seconds", value_of(record.seconds)},
+      {"views_predicted", value_of(record.views_predicted)},
+      {"views_reused", value_of(record.views_reused)},
+      {"inputs", files_of(record.inputs)},
+      {"outputs", files_of(record.outputs)},
+      {"previews", list_of(record.previews)},
+      {"metrics", metrics_of(record.metrics)},
+      {"seeds", value_of(std::move(seeds))},
+      // Names of stages have blanks, which bare keys have not.
+      {"stages", [&] {
+         Value::List list;
+         for (const auto& [stage, seconds] : record.stage_seconds) {
+           list.push_back(
+               value_of(Value::Table{{"stage", value_of(stage)}, {"seconds", value_of(seconds)}}));
+         }
+         return value_of(std::move(list));
+       }()}});
+}
+
+// Reads one file of a record with messages that name it.
+class Reader {
+ public:
+  explicit Reader(const fs::path& path) : path_(path) {
+    std::vector<std::string> mistakes;
+    tree_ = config::parse_toml(read_file(path, kMaxBytes), path.string(), mistakes);
+    if (!mistakes.empty()) {
+      throw Error(fmt::format("the record '{}' is damaged: {}", path.string(), mistakes.front()));
+    }
+  }
+
+  template <class T>
+  [[nodiscard]] const T& get(const Value& table, std::string_view key) const {
+    const Value* value = config::child(table, key);
+    const T* typed = value != nullptr ? value->as<T>() : nullptr;
+    if (typed == nullptr) {
+      throw Error(fmt::format("the record '{}' is damaged: '{}' is {}", path_.string(), key,
+                              value == nullptr ? "missing" : "of another type"));
+    }
+    return *typed;
+  }
+
+  template <class T>
+  [[nodiscard]] const T& get(std::string_view key) const {
+    return get<T>(tree_, key);
+  }
+
+  [[nodiscard]] std::vector<std::string> texts(std::string_view key) const {
+    std::vector<std::string> result;
+    for (const auto& item : get<Value::List>(key)) result.push_back(text(item, key));
+    return result;
+  }
+
+  [[nodiscard]] double number(const Value& value, std::string_view key) const {
+    if (const auto* real = value.as<double>()) return *real;
+    if (const auto* integer = value.as<std::int64_t>()) return static_cast<double>(*integer);
+    throw Error(fmt::format("the record '{}' is damaged: '{}' is no number", path_.string(), key));
+  }
+
+  [[nodiscard]] double number(const Value& table, const char* key) const {
+    const Value* value = config::child(table, key);
+    return number(value != nullptr ? *value : Value(), std::string_view(key));
+  }
+
+  [[nodiscard]] std::vector<FileNote> files(std::string_view key) const {
+    std::vector<FileNote> result;
+    for (const auto& item : get<Value::List>(key)) {
+      FileNote file;
+      file.path = get<std::string>(item, "path");
+      file.sha256 = get<std::string>(item, "sha256");
+      file.bytes = static_cast<std::uint64_t>(get<std::int64_t>(item, "bytes"));
+      if (config::child(item, "key") != nullptr) file.key = get<std::string>(item, "key");
+      result.push_back(std::move(file));
+    }
+    return result;
+  }
+
+  [[nodiscard]] std::vector<MetricRow> metrics() const {
+    std::vector<MetricRow> rows;
+    for (const auto& item : get<Value::List>("metrics")) {
+      MetricRow row{.input = get<std::string>(item, "input"), .values = {}};
+      for (const auto& [name, value] : get<Value::Table>(item, "values")) {
+        row.values.emplace_back(name, number(value, std::string_view(name)));
+      }
+      rows.push_back(std::move(row));
+    }
+    return rows;
+  }
+
+  [[nodiscard]] const Value& tree() const { return tree_; }
+
+ private:
+  [[nodiscard]] std::string text(const Value& value, std::string_view key) const {
+    const auto* string = value.as<std::string>();
+    if (string == nullptr) {
+      throw Error(
+          fmt::format("the record '{}' is damaged: '{}' holds no text", path_.string(), key));
+    }
+    return *string;
+  }
+
+  fs::path path_;
+  Value tree_;
+};
+
+void read_progress(const Reader& reader, Record& record) {
+  const auto& word = reader.get<std::string>("status");
+  const auto status = status_from_string(word);
+  if (!status) throw Error(fmt::format("a record cannot be '{}'", word));
+  record.status = *status;
+  record.exit_code = static_cast<int>(reader.get<std::int64_t>("exit_code"));
+  record.message = reader.get<std::string>("message");
+  record.number = static_cast<int>(reader.get<std::int64_t>("number"));
+  record.command_line = reader.texts("command_line");
+  record.arguments = reader.texts("arguments");
+  record.swept = reader.texts("swept");
+  record.ground_truths = reader.texts("ground_truths");
+  record.working_folder = reader.get<std::string>("working_folder");
+  record.version = reader.get<std::string>("version");
+  record.host = reader.get<std::string>("host");
+  record.device = reader.get<std::string>("device");
+  record.threads = static_cast<int>(reader.get<std::int64_t>("threads"));
+  record.started = reader.get<std::string>("started");
+  record.seconds = reader.number(reader.tree(), "seconds");
+  record.views_predicted = reader.get<std::int64_t>("views_predicted");
+  record.views_reused = reader.get<std::int64_t>("views_reused");
+  record.inputs = reader.files("inputs");
+  record.outputs = reader.files("outputs");
+  record.previews = reader.texts("previews");
+  record.metrics = reader.metrics();
+  for (const auto& item : reader.get<Value::List>("stages")) {
+    record.stage_seconds.emplace_back(reader.get<std::string>(item, "stage"),
+                                      reader.number(item, "seconds"));
+  }
+  if (config::child(reader.tree(), "seeds") == nullptr) return;  // a table of none is not written
+  for (const auto& [name, value] : reader.get<Value::Table>("seeds")) {
+    record.seeds.emplace_back(
+        name, static_cast<std::int64_t>(reader.number(value, std::string_view("seeds"))));
+  }
+}
+
+void flatten(const Value& value, const std::string& key,
+             std::vector<std::pair<std::string, std::string>>& settings) {
+  const auto* table = value.as<Value::Table>();
+  if (table == nullptr) {
+    settings.emplace_back(key, config::to_inline_toml(value));
+    return;
+  }
+  for (const auto& entry : *table) {
+    const std::string name = entry.key.starts_with('+') ? entry.key.substr(1) : entry.key;
+    flatten(entry.value, key.empty() ? name : key + "." + name, settings);
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(Status status) {
+  return std::find_if(kStatusWords.begin(), kStatusWords.end(),
+                      [&](const auto& pair) { return pair.first == status; })
+      ->second;
+}
+
+std::optional<Status> status_from_string(std::string_view word) {
+  const auto found = std::find_if(kStatusWords.begin(), kStatusWords.end(),
+                                  [&](const auto& pair) { return pair.second == word; });
+  if (found == kStatusWords.end()) return std::nullopt;
+  return found->first;
+}
+
+fs::path record_folder(const fs::path& run) {
+  std::error_code error;
+  for (const auto& folder : {run / kRecordFolder, run}) {
+    if (fs::is_regular_file(folder / "run.toml", error)) return folder;
+  }
+  throw Error(fmt::format("'{}' holds no record of a run", run.string()))
+      .hint("give a job's folder of a multirun, or that of a run with run.record=true");
+}
+
+void write_record(const fs::path& folder, const Record& record) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) {
+    throw Error(fmt::format("cannot make the folder '{}': {}", folder.string(), error.message()));
+  }
+  write_file(folder / "config.toml", record.config);
+  write_file(folder / "overrides.toml",
+             toml_of(value_of(Value::Table{{"overrides", list_of(record.overrides)}})));
+  write_progress(folder, record);
+}
+
+void write_progress(const fs::path& folder, const Record& record) {
+  write_file(folder / "run.toml", toml_of(to_value(record)));
+}
+
+Record read_record(const fs::path& folder) {
+  Record record;
+  read_progress(Reader(folder / "run.toml"), record);
+  record.overrides = Reader(folder / "overrides.toml").texts("overrides");
+  record.config = read_file(folder / "config.toml", kMaxBytes);
+  return record;
+}
+
+std::vector<Metric> mean_metrics(const Record& record) {
+  std::vector<Metric> means;
+  std::vector<int> counts;
+  for (const auto& row : record.metrics) {
+    for (const auto& [name, value] : row.values) {
+      const auto found = std::find_if(means.begin(), means.end(),
+                                      [&](const Metric& m) { return m.first == name; });
+      if (found == means.end()) {
+        means.emplace_back(name, value);
+        counts.push_back(1);
+      } else {
+        found->second += value;
+        ++counts[static_cast<std::size_t>(found - means.begin())];
+      }
+    }
+  }
+  for (std::size_t i = 0; i < means.size(); ++i) means[i].second /= counts[i];
+  return means;
+}
+
+std::vector<std::pair<std::string, std::string>> settings_of(const Record& record) {
+  std::vector<std::string> mistakes;
+  const auto tree = config::parse_toml(record.config, "config.toml", mistakes);
+  if (!mistakes.empty()) throw Error("the record is damaged: " + mistakes.front());
+  std::vector<std::pair<std::string, std::string>> settings;
+  flatten(tree, "", settings);
+  return settings;
+}
+
+std::pair<std::string, std::string> split_override(std::string_view override_text) {
+  const auto begin = override_text.find_first_not_of("+~");
+  if (begin == std::string_view::npos) return {};
+  override_text.remove_prefix(begin);
+  const auto equals = override_text.find('=');
+  if (equals == std::string_view::npos) return {std::string(override_text), ""};
+  return {std::string(override_text.substr(0, equals)),
+          std::string(override_text.substr(equals + 1))};
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  const auto length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return {text.data(), length};
+}
+
+}  // namespace vergence::runs
