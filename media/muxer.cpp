@@ -177,6 +177,7 @@ struct Muxer::State {
   void choose_span(std::int64_t first_pts);
   void write_covers();
   void collect_sound_tags();
+  void leave_out_apple();
   [[nodiscard]] bool needs_boxes() const;
   void write_copied(AVPacket& packet, Track& track);
   void write_converted(const AVPacket& packet, Track& track);
@@ -380,6 +381,23 @@ void Muxer::State::collect_sound_tags() {
   }
 }
 
+// What cannot be told by Apple's boxes is found out now and not when the file is made.
+void Muxer::State::leave_out_apple() {
+  if (!format.apple) return;
+  std::string reason;
+  if (!is_mp4) reason = "they belong to MP4 files";
+  const AVStream& video = *file.context().streams[video_index];
+  if (video.codecpar->codec_id != AV_CODEC_ID_HEVC) reason = "they belong to H.265 video";
+  try {
+    check_tags(tags_of(format));
+  } catch (const Error& error) {
+    reason = error.what();
+  }
+  if (reason.empty()) return;
+  format.apple = false;
+  spdlog::warn("'{}' gets no boxes of Apple's: {}", output.filename().string(), reason);
+}
+
 bool Muxer::State::needs_boxes() const {
   const auto has_some = [](const std::vector<mp4::Box>& boxes) { return !boxes.empty(); };
   return is_mp4 && (is_told_by_boxes(format) || format.spherical || format.apple ||
@@ -415,6 +433,7 @@ void Muxer::begin(std::int64_t first_pts) {
     state.add_chapters();
     state.collect_sound_tags();
   }
+  state.leave_out_apple();
   libav::Dictionary options;
   if (state.is_mp4) {
     // Our boxes come with their own way of putting the index in front.
