@@ -113,9 +113,9 @@ void describe_sphere(const SphericalTag& sphere, cv::Size eye, XmpPacket& xmp) {
 }
 
 void describe_stereo(StereoTag stereo, bool spherical, XmpPacket& xmp) {
-  xmp.set(kGSpherical, "Spherical", spherical ? "true" : "false");
+  xmp.set(kGSpherical, "Spherical", spherical ? "True" : "False");
   if (spherical) {
-    xmp.set(kGSpherical, "Stitched", "true");
+    xmp.set(kGSpherical, "Stitched", "True");
     xmp.set(kGSpherical, "StitchingSoftware", "Vergence");
     xmp.set(kGSpherical, "ProjectionType", "equirectangular");
   }

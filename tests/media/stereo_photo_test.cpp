@@ -6,6 +6,9 @@
 #include "tests/media/fixtures.hpp"
 #include "tests/support/paths.hpp"
 
+#include <algorithm>
+#include <random>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <opencv2/imgproc.hpp>
@@ -29,6 +32,8 @@ struct Eyes {
   cv::Mat right;
 
   Eyes(int width, int height) : left(gradient_rgb(width, height)) { cv::flip(left, right, 1); }
+
+  Eyes(const cv::Mat& left_eye, const cv::Mat& right_eye) : left(left_eye), right(right_eye) {}
 };
 
 // With so much detail that a JPEG of it takes several segments as extended XMP.
@@ -313,6 +318,239 @@ TEST(StereoPhoto, PicturesOfOneEyeAreNone) {
     EXPECT_FALSE(decode_stereo_photo(encode_picture(eyes.left, format), "a"));
   }
   EXPECT_FALSE(decode_stereo_photo({}, "a"));
+}
+
+// ---- files by hand, right and wrong
+
+const std::string kXmpHead("http://ns.adobe.com/xap/1.0/\0", 29);
+const std::string kExtendedHead("http://ns.adobe.com/xmp/extension/\0", 35);
+
+std::string u32(std::size_t value) {
+  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16),
+          static_cast<char>(value >> 8), static_cast<char>(value)};
+}
+
+std::string piece(const std::string& guid, std::size_t total, std::size_t offset,
+                  const std::string& data) {
+  return kExtendedHead + guid + u32(total) + u32(offset) + data;
+}
+
+// A JPEG with APP1 segments of this content.
+std::vector<std::uint8_t> jpeg_with(const cv::Mat& rgb, const std::vector<std::string>& segments) {
+  auto bytes = encode_picture(rgb, PictureFormat::kJpeg);
+  std::vector<std::uint8_t> head;
+  for (const auto& segment : segments) {
+    const std::size_t length = segment.size() + 2;
+    head.insert(head.end(), {0xFF, 0xE1, static_cast<std::uint8_t>(length >> 8),
+                             static_cast<std::uint8_t>(length & 0xFF)});
+    head.insert(head.end(), segment.begin(), segment.end());
+  }
+  bytes.insert(bytes.begin() + 2, head.begin(), head.end());
+  return bytes;
+}
+
+std::string base64(std::span<const std::uint8_t> bytes) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      bits = bits << 8 | (i + k < bytes.size() ? bytes[i + k] : 0U);
+    for (std::size_t k = 0; k < 4; ++k) {
+      text += i + k > bytes.size() ? '=' : kDigits[bits >> (18 - 6 * k) & 63];
+    }
+  }
+  return text;
+}
+
+std::string rdf(const std::string& content) {
+  return "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF "
+         "xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>" +
+         content + "</rdf:RDF></x:xmpmeta>";
+}
+
+// Elements in descriptions of their own, as Google Photos does not want them, with a prefix of
+// their own.
+std::string standard_packet(const std::string& guid) {
+  return kXmpHead +
+         rdf("<rdf:Description rdf:about='' xmlns:xmpNote='http://ns.adobe.com/xmp/note/'>"
+             "<xmpNote:HasExtendedXMP>" +
+             guid +
+             "</xmpNote:HasExtendedXMP></rdf:Description>"
+             "<rdf:Description rdf:about='' xmlns:I='http://ns.google.com/photos/1.0/image/'>"
+             "<I:Mime>image/jpeg</I:Mime></rdf:Description><rdf:Description rdf:about='' "
+             "xmlns:GPano='http://ns.google.com/photos/1.0/panorama/'>"
+             "<GPano:ProjectionType>equirectangular</GPano:ProjectionType></rdf:Description>");
+}
+
+std::string element_packet(const std::string& data) {
+  return rdf(
+      "<rdf:Description rdf:about='' xmlns:I='http://ns.google.com/photos/1.0/image/'>"
+      "<I:Data>" +
+      data + "</I:Data></rdf:Description>");
+}
+
+class VrPhotoByHand : public testing::Test {
+ protected:
+  const Eyes eyes_{48, 48};
+  const std::string right_ = base64(encode_picture(eyes_.right, PictureFormat::kJpeg));
+  const std::string guid_ = std::string(32, 'A');
+};
+
+TEST_F(VrPhotoByHand, ElementsAndWrongGuidsAreRead) {
+  std::string lines;
+  for (std::size_t i = 0; i < right_.size(); i += 76) lines += right_.substr(i, 76) + "&#10;\n ";
+  for (const auto& data : {right_, lines}) {
+    const auto packet = element_packet(data);
+    for (const auto& announced : {guid_, std::string(32, 'B'), std::string()}) {
+      const auto photo = decode_stereo_photo(
+          jpeg_with(eyes_.left,
+                    {standard_packet(announced), piece(guid_, packet.size(), 0, packet)}),
+          "a");
+      ASSERT_TRUE(photo);
+      expect_pair(*photo, eyes_, 2.0);
+    }
+  }
+}
+
+TEST_F(VrPhotoByHand, ThePacketThatIsAnnouncedCounts) {
+  const auto packet = element_packet(right_);
+  const auto other = element_packet("AAAA");
+  const auto photo = decode_stereo_photo(
+      jpeg_with(eyes_.left,
+                {standard_packet(guid_), piece(std::string(32, 'C'), other.size(), 0, other),
+                 piece(guid_, packet.size(), 1000, packet.substr(1000)),
+                 piece(guid_, packet.size(), 0, packet.substr(0, 1100))}),  // out of order, twice
+      "a");
+  ASSERT_TRUE(photo);
+  expect_pair(*photo, eyes_, 2.0);
+}
+
+TEST_F(VrPhotoByHand, ABlurredPhotosOriginalIsNoEye) {
+  const auto packet =
+      rdf("<rdf:Description rdf:about='' xmlns:GDepth='http://ns.google.com/photos/1.0/depthmap/' "
+          "xmlns:GImage='http://ns.google.com/photos/1.0/image/' GImage:Data='" +
+          right_ + "'/>");
+  EXPECT_FALSE(decode_stereo_photo(
+      jpeg_with(eyes_.left, {standard_packet(guid_), piece(guid_, packet.size(), 0, packet)}),
+      "a"));
+}
+
+TEST_F(VrPhotoByHand, ARightEyeWithARightEyeIsJustAPicture) {
+  const auto inner = element_packet(right_);
+  const auto nested =
+      jpeg_with(eyes_.right, {standard_packet(guid_), piece(guid_, inner.size(), 0, inner)});
+  const auto outer = element_packet(base64(nested));
+  const auto photo = decode_stereo_photo(
+      jpeg_with(eyes_.left, {standard_packet(guid_), piece(guid_, outer.size(), 0, outer)}), "a");
+  ASSERT_TRUE(photo);
+  expect_pair(*photo, eyes_, 2.0);
+}
+
+TEST_F(VrPhotoByHand, DamagedRightEyesAreErrorsThatSaySo) {
+  const auto packet = element_packet(right_);
+  const auto message = [&](const std::vector<std::string>& pieces) {
+    std::vector<std::string> segments{standard_packet(guid_)};
+    segments.insert(segments.end(), pieces.begin(), pieces.end());
+    const auto bytes = jpeg_with(eyes_.left, segments);
+    return error_of([&] { static_cast<void>(decode_stereo_photo(bytes, "a.vr.jpg")); });
+  };
+  const std::string cut =
+      "cannot read 'a.vr.jpg (right eye)': the JPEG data end too early; the file was cut short or "
+      "damaged; copy it again from where it came from";
+  const std::size_t half = packet.size() / 2;
+  EXPECT_EQ(message({piece(guid_, packet.size(), 0, packet.substr(0, half))}), cut);
+  EXPECT_EQ(message({piece(guid_, 100 << 20, 0, packet)}),
+            "");  // a claim beyond the file: no packet
+  EXPECT_EQ(message({piece(guid_, packet.size(), 0xFFFFFFFF, packet)}), "");
+  const auto garbage = element_packet("A!B?" + std::string(100, '*'));
+  EXPECT_EQ(message({piece(guid_, garbage.size(), 0, garbage)}), "");
+  const auto text = element_packet(base64(std::vector<std::uint8_t>(300, 'x')));
+  EXPECT_EQ(
+      message({piece(guid_, text.size(), 0, text)}).find("'a.vr.jpg (right eye)' is not a picture"),
+      0U);
+  const auto small =
+      element_packet(base64(encode_picture(gradient_rgb(32, 32), PictureFormat::kJpeg)));
+  EXPECT_EQ(message({piece(guid_, small.size(), 0, small)}),
+            "the eyes of 'a.vr.jpg' have different sizes: 48x48 and 32x32 pixels; the file may not "
+            "be a stereo photo; save the picture to be used as a plain one");
+}
+
+// Thousands of pieces that each claim all of the file must not take its size each.
+TEST_F(VrPhotoByHand, ManyClaimsTakeLittleMemory) {
+  std::vector<std::string> segments{standard_packet(guid_)};
+  for (int i = 0; i < 20000; ++i) {
+    segments.push_back(piece(fmt::format("{:032}", i), 1 << 20, 1 << 19, "x"));
+  }
+  EXPECT_FALSE(decode_stereo_photo(jpeg_with(eyes_.left, segments), "a"));
+}
+
+// The MP index with the right eye's offset and size, or its type, changed.
+TEST(StereoPhoto, WrongMultiPictureIndicesAreSafe) {
+  const Eyes eyes(64, 64);
+  const auto good = encode_stereo_photo(eyes.left, eyes.right, StereoPhotoFormat::kMpo, {}, "a");
+  const std::string_view head("MPF\0MM", 6);
+  const auto mpf = std::ranges::search(good, head).begin() - good.begin() + 4;
+  constexpr std::ptrdiff_t kSecond = 8 + 2 + 36 + 4 + 16;  // behind the header and the directory
+  const auto changed = [&](std::ptrdiff_t field, std::uint32_t value) {
+    auto bytes = good;
+    const std::string number = u32(value);
+    std::ranges::copy(number, bytes.begin() + mpf + kSecond + field);
+    return bytes;
+  };
+  ASSERT_TRUE(decode_stereo_photo(good, "a.jpg"));
+  EXPECT_FALSE(decode_stereo_photo(changed(0, 0), "a.jpg"));  // a gain map, a preview
+  EXPECT_TRUE(decode_stereo_photo(changed(0, 0), "a.mpo"));
+  EXPECT_TRUE(decode_stereo_photo(changed(4, 0xFFFFFFFF), "a.jpg"));  // it ends where the file does
+  EXPECT_FALSE(decode_stereo_photo(changed(8, 0xFFFFFF00), "a.jpg"));
+  EXPECT_FALSE(decode_stereo_photo(changed(8, 12), "a.jpg"));
+  const auto found = decode_stereo_photo(changed(8, 12), "a.mpo");  // by the first one's end
+  ASSERT_TRUE(found);
+  expect_pair(*found, eyes, 2.0);
+  EXPECT_EQ(error_of([&] {
+              static_cast<void>(decode_stereo_photo(changed(4, 100), "a.jpg"));
+            }).find("cannot read 'a.jpg (right eye)': the JPEG data end too early"),
+            0U);
+}
+
+TEST(StereoPhoto, TheRightEyeMayComeFirst) {
+  const Eyes eyes(64, 64);
+  auto bytes = encode_stereo_photo(eyes.left, eyes.right, StereoPhotoFormat::kMpo, {}, "a");
+  // MPIndividualNum: LONG, 1, the view.
+  const std::vector<std::uint8_t> field{0xB1, 1, 0, 4, 0, 0, 0, 1, 0, 0, 0};
+  const auto first = std::ranges::search(bytes, field);
+  ASSERT_FALSE(first.empty());
+  const auto second = std::ranges::search(first.end(), bytes.end(), field.begin(), field.end());
+  ASSERT_FALSE(second.empty());
+  std::swap(*first.end(), *second.end());
+  const auto photo = decode_stereo_photo(bytes, "a.jpg");
+  ASSERT_TRUE(photo);
+  expect_pair(*photo, {eyes.right, eyes.left}, 2.0);
+}
+
+// Anything may come out of a damaged file but a crash, or a failure that is not an Error.
+TEST(StereoPhoto, MutationsAndCutsAreSafe) {
+  const Eyes eyes(40, 40);
+  auto options = vr180_options();
+  options.fov_x = Radians::from_degrees(60);
+  std::mt19937 random(3);
+  for (const auto format :
+       {StereoPhotoFormat::kVrJpeg, StereoPhotoFormat::kMpo, StereoPhotoFormat::kSpatialHeic}) {
+    const auto good = encode_stereo_photo(eyes.left, eyes.right, format, options, "a");
+    ASSERT_TRUE(decode_stereo_photo(good, "a.mpo"));
+    int read = 0;
+    for (int i = 0; i < 400; ++i) {
+      auto bytes = test::mutated(good, random);
+      if (i % 4 == 0) bytes.resize(bytes.size() * static_cast<std::size_t>(i) / 400);
+      try {
+        read += decode_stereo_photo(bytes, "a.mpo") ? 1 : 0;
+      } catch (const Error& error) {
+        EXPECT_FALSE(std::string(error.what()).empty());
+      }
+    }
+    EXPECT_LT(read, 400);
+  }
 }
 
 }  // namespace
