@@ -16,41 +16,46 @@
 namespace vergence::cli {
 namespace {
 
-// Flags of every command that fill a field with a value.
-const std::vector<Flag>& common_value_flags() {
+// Flags of every command. Those without a field are read one by one.
+const std::vector<Flag>& common_flag_table() {
   static const std::vector<Flag> kFlags = {
-      {"--config-name", "NAME", "", &CommandLine::config_name, "begin with NAME.toml"},
-      {"--cfg", "job", "", &CommandLine::print_config, "print the configuration and exit"},
-      {"--info", "origin", "", &CommandLine::print_info, "print where each key was set and exit"},
+      {"--config-name,-cn", "NAME", "", &CommandLine::config_name, "begin with NAME.toml"},
+      {"--cfg", "WHAT", "", &CommandLine::print_config,
+       "print the configuration and exit: job, or all with what it is made of"},
+      {"--info", "WHAT", "", &CommandLine::print_info,
+       "print and exit: defaults, defaults-tree, searchpath, origin, config or all"},
+      {"-p,--package", "KEY", "", &CommandLine::package, "with --cfg: only this table or key"},
+      {"--shell-completion,-sc", "install=SHELL", "", &CommandLine::shell_completion,
+       "print the completion for bash, zsh or fish and exit"},
+      {"--config-path,-cp", "DIR", "", &CommandLine::config_path,
+       "search DIR before everything else for configuration files"},
+      {"--rerun", "DIR", "", &CommandLine::rerun, "repeat the job whose record is in DIR"},
+      {"-m,--multirun", "", "", nullptr, "a job for each combination of the values of KEY=A,B"},
+      {"--config-dir,-cd", "DIR", "", nullptr,
+       "search DIR for configuration files; may be repeated"},
+      {"--resolve", "", "", nullptr, "with --cfg: values instead of ${interpolations}"},
+      {"--progress", "STYLE", "", nullptr, "auto (a bar on a terminal), plain, json or none"},
+      {"-q,--quiet", "", "", nullptr, "nothing but errors"},
+      {"-v,--verbose", "", "", nullptr, "more about the work"},
+      {"-h,--help", "", "", nullptr, "this text; with a command: its flags and keys"},
+      {"--version", "", "", nullptr, "the version"},
   };
   return kFlags;
 }
 
-bool takes_value(std::string_view flag) {
-  if (flag == "--config-dir" || flag == "--progress") return true;
-  const auto matches = [&](const Flag& candidate) {
-    if (*candidate.value == '\0') return false;
-    const std::string names = std::string(",") + candidate.names + ",";
-    return names.find("," + std::string(flag) + ",") != std::string::npos;
-  };
-  const auto& common = common_value_flags();
-  return std::any_of(common.begin(), common.end(), matches) ||
-         std::any_of(commands().begin(), commands().end(), [&](const Command& command) {
-           return std::any_of(command.flags.begin(), command.flags.end(), matches);
-         });
+bool has_name(const Flag& flag, std::string_view name) {
+  const auto names = names_of(flag);
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// Where the command stands among the arguments before "--"; their number if there is none.
-std::size_t find_command_word(std::span<const std::string> arguments) {
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const auto& argument = arguments[i];
-    if (argument.size() > 1 && argument[0] == '-') {
-      if (takes_value(argument)) ++i;
-    } else if (!is_override(argument)) {
-      return i;
-    }
+// "-cd DIR" and "-cd=DIR" of Hydra in long words.
+std::string in_long_words(const std::string& argument) {
+  const auto name = argument.substr(0, argument.find('='));
+  if (name.size() != 3 || name[0] != '-' || name[1] == '-') return argument;
+  for (const auto& flag : common_flag_table()) {
+    if (has_name(flag, name)) return names_of(flag).front() + argument.substr(name.size());
   }
-  return arguments.size();
+  return argument;
 }
 
 [[noreturn]] void throw_unknown(const std::string& kind, const std::string& name,
@@ -88,11 +93,17 @@ class Parser {
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     app_.add_option("--progress", progress_)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    app_.add_option("--worker", line.worker);
+    app_.add_flag("-m,--multirun", line.multirun);
+    app_.add_flag("--wait", line.wait);
+    app_.add_flag("--resolve", line.resolve);
     app_.add_flag("-q,--quiet", line.quiet);
     app_.add_flag("-v,--verbose", line.verbose);
     app_.add_flag("-h,--help", line.help);
     app_.add_flag("--version", line.version);
-    for (const auto& flag : common_value_flags()) add(flag);
+    for (const auto& flag : common_flags()) {
+      if (flag.field != nullptr) add(flag);
+    }
     if (command != nullptr) {
       for (const auto& flag : command->flags) add(flag);
     }
@@ -118,6 +129,9 @@ class Parser {
     }
     line_.progress = progress_style_from_string(progress_);
     line_.config_dirs.assign(config_dirs_.begin(), config_dirs_.end());
+    if (!line_.config_path.empty()) {
+      line_.config_dirs.insert(line_.config_dirs.begin(), line_.config_path);
+    }
     for (const auto& argument : positionals_) {
       (is_override(argument) ? line_.overrides : line_.inputs).push_back(argument);
     }
@@ -133,16 +147,26 @@ class Parser {
   };
 
   void add(const Flag& flag) {
+    // "-cd" and its like are written out before.
+    std::string names;
+    for (const auto& name : names_of(flag)) {
+      if (name.size() == 3 && name[1] != '-') continue;
+      names += (names.empty() ? "" : ",") + name;
+    }
+    if (flag.field != nullptr && *flag.value == '\0') {
+      app_.add_flag_callback(names, [&field = line_.*flag.field] { field = "true"; });
+      return;
+    }
     if (flag.field != nullptr) {
-      app_.add_option(flag.names, line_.*flag.field)
+      app_.add_option(names, line_.*flag.field)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
       return;
     }
     auto& [_, value] = key_values_.emplace_back(flag, Value{});
     if (*flag.value == '\0') {
-      app_.add_flag_callback(flag.names, [&value = value] { value = {"true", true}; });
+      app_.add_flag_callback(names, [&value = value] { value = {"true", true}; });
     } else {
-      app_.add_option_function<std::string>(flag.names,
+      app_.add_option_function<std::string>(names,
                                             [&value = value](const std::string& text) {
                                               value = {text, true};
                                             })
@@ -167,10 +191,28 @@ class Parser {
   std::deque<std::pair<Flag, Value>> key_values_;  // a deque: callbacks keep references
 };
 
-void check_one_of(const std::string& flag, const std::string& value, const std::string& allowed) {
-  if (value.empty() || value == allowed) return;
+void check_choice(const std::string& flag, const std::string& value) {
+  const auto choices = choices_of(flag);
+  if (value.empty() || std::find(choices.begin(), choices.end(), value) != choices.end()) return;
+  const auto nearest = nearest_names(value, choices);
   throw Error(ErrorCode::kUsage, fmt::format("'{}' knows nothing of '{}'", flag, value))
-      .hint(fmt::format("give {} {}", flag, allowed));
+      .hint(nearest.empty() ? fmt::format("give {} {}", flag, fmt::join(choices, "|"))
+                            : "did you mean " + quoted_list(nearest) + "?");
+}
+
+// Each of these asks for something of its own in place of the job.
+void check_modes(const CommandLine& line) {
+  std::vector<std::string> given;
+  if (!line.print_config.empty()) given.emplace_back("--cfg");
+  if (!line.print_info.empty()) given.emplace_back("--info");
+  if (!line.shell_completion.empty()) given.emplace_back("--shell-completion");
+  if (!line.save_as.empty()) given.emplace_back("--save");
+  if (line.multirun) given.emplace_back("--multirun");
+  if (!line.rerun.empty()) given.emplace_back("--rerun");
+  if (given.size() > 1) {
+    throw Error(ErrorCode::kUsage, fmt::format("{} exclude each other", quoted_list(given, "and")))
+        .hint("ask for one at a time");
+  }
 }
 
 void check_inputs(const Command& command, const CommandLine& line) {
@@ -190,11 +232,9 @@ void check_inputs(const Command& command, const CommandLine& line) {
 std::string flag_lines(std::span<const Flag> flags) {
   std::string text;
   for (const auto& flag : flags) {
-    std::string names = flag.names;
-    if (const auto comma = names.find(','); comma != std::string::npos)
-      names.insert(comma + 1, " ");
+    std::string names = fmt::format("{}", fmt::join(names_of(flag), ", "));
     if (*flag.value != '\0') names += std::string(" ") + flag.value;
-    text += fmt::format("  {:<22} {}", names, flag.help);
+    text += fmt::format("  {:<30} {}", names, flag.help);
     if (*flag.key != '\0') text += fmt::format("  ({})", flag.key);
     text += "\n";
   }
@@ -202,20 +242,66 @@ std::string flag_lines(std::span<const Flag> flags) {
 }
 
 std::string common_lines() {
-  return "  KEY=VALUE              set a configuration key; +KEY= adds, ++KEY= forces, ~KEY "
+  return "  KEY=VALUE                      set a configuration key; +KEY= adds, ++KEY= forces, "
+         "~KEY "
          "removes\n"
-         "  GROUP=OPTION           choose configs/GROUP/OPTION.toml\n"
-         "  --config-dir DIR       search DIR for configuration files first\n" +
-         flag_lines(common_value_flags()) +
-         "  --progress STYLE       auto (a bar on a terminal), plain, json or none\n"
-         "  -q, --quiet            nothing but errors\n"
-         "  -v, --verbose          more about the work\n"
-         "  -h, --help             this text; behind a command: its flags and keys\n"
-         "  --version              the version\n"
-         "  --                     what follows is an input, even where it holds a '='\n";
+         "  GROUP=OPTION                   choose configs/GROUP/OPTION.toml\n" +
+         flag_lines(common_flags()) +
+         "  --                             what follows is an input, even where it holds a '='\n";
 }
 
 }  // namespace
+
+std::span<const Flag> common_flags() {
+  return common_flag_table();
+}
+
+std::vector<std::string> names_of(const Flag& flag) {
+  std::vector<std::string> names;
+  std::string_view rest = flag.names;
+  while (!rest.empty()) {
+    const auto comma = std::min(rest.find(','), rest.size());
+    names.emplace_back(rest.substr(0, comma));
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  return names;
+}
+
+std::vector<std::string> choices_of(std::string_view flag) {
+  if (flag == "--cfg") return {"job", "all"};
+  if (flag == "--info") {
+    return {"defaults", "defaults-tree", "searchpath", "origin", "config", "all"};
+  }
+  if (flag == "--progress") return {"auto", "plain", "json", "none"};
+  if (flag == "--shell-completion" || flag == "-sc") {
+    return {"install=bash", "install=zsh", "install=fish"};
+  }
+  return {};
+}
+
+bool takes_value(std::string_view flag) {
+  if (flag == "--worker") return true;
+  const auto matches = [&](const Flag& candidate) {
+    return *candidate.value != '\0' && has_name(candidate, flag);
+  };
+  const auto common = common_flags();
+  return std::any_of(common.begin(), common.end(), matches) ||
+         std::any_of(commands().begin(), commands().end(), [&](const Command& command) {
+           return std::any_of(command.flags.begin(), command.flags.end(), matches);
+         });
+}
+
+std::size_t find_command_word(std::span<const std::string> arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const auto& argument = arguments[i];
+    if (argument.size() > 1 && argument[0] == '-') {
+      if (takes_value(argument)) ++i;
+    } else if (!is_override(argument)) {
+      return i;
+    }
+  }
+  return arguments.size();
+}
 
 bool is_override(std::string_view argument) {
   if (argument.empty()) return false;
@@ -234,6 +320,7 @@ bool is_override(std::string_view argument) {
 CommandLine parse_command_line(std::span<const std::string> arguments) {
   const auto end = std::find(arguments.begin(), arguments.end(), "--");
   std::vector<std::string> before(arguments.begin(), end);
+  std::transform(before.begin(), before.end(), before.begin(), in_long_words);
   CommandLine line;
   const auto at = find_command_word(before);
   const Command* command = nullptr;
@@ -250,10 +337,12 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
   }
   Parser(command, line).parse(std::move(before));
   if (end != arguments.end()) line.inputs.insert(line.inputs.end(), end + 1, arguments.end());
-  check_one_of("--cfg", line.print_config, "job");
-  check_one_of("--info", line.print_info, "origin");
-  const bool only_prints =
-      line.help || line.version || !line.print_config.empty() || !line.print_info.empty();
+  check_choice("--cfg", line.print_config);
+  check_choice("--info", line.print_info);
+  check_choice("--shell-completion", line.shell_completion);
+  if (!line.help && !line.version) check_modes(line);
+  const bool only_prints = line.help || line.version || !line.print_config.empty() ||
+                           !line.print_info.empty() || !line.shell_completion.empty();
   if (!only_prints && command != nullptr) check_inputs(*command, line);
   return line;
 }
@@ -263,7 +352,7 @@ std::string program_help() {
       "Vergence turns 360 panoramas, photos and videos into depth maps, textured meshes and 3D.\n\n"
       "usage: vergence COMMAND [arguments] [key=value...]\n\ncommands:\n";
   for (const auto& command : commands()) {
-    text += fmt::format("  {:<22} {}\n", command.name, command.summary);
+    text += fmt::format("  {:<30} {}\n", command.name, command.summary);
   }
   return text + "\non every command:\n" + common_lines() +
          "\nResults (the paths written) go to stdout, everything else to stderr. Exit codes: 0 "

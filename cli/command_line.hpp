@@ -22,10 +22,21 @@ struct CommandLine {
   std::string json;                    // eval --json
   std::string find_param;              // sbs --find-param
   std::string config_name = "config";
-  std::vector<std::filesystem::path> config_dirs;
-  std::string print_config;  // --cfg: "job"
-  std::string print_info;    // --info: "origin"
+  std::string config_path;                         // --config-path
+  std::vector<std::filesystem::path> config_dirs;  // --config-path, then --config-dir
+  std::string rerun;                               // --rerun
+  std::string worker;                              // --worker: how launchers call this program
+  std::string print_config;                        // --cfg: "job" or "all"
+  std::string print_info;                          // --info: "defaults", "origin", ...
+  std::string package;           // --package: the only key or table that is printed
+  std::string shell_completion;  // --shell-completion: "install=bash"
+  std::string save_as;           // config --save: a preset's name
+  std::string force;             // config --force: "true"
+  std::string reference;         // config --reference: "true"
   ProgressStyle progress = ProgressStyle::kAuto;
+  bool multirun = false;
+  bool wait = false;     // collect --wait
+  bool resolve = false;  // print values instead of ${interpolations}
   bool quiet = false;
   bool verbose = false;
   bool help = false;
@@ -54,6 +65,22 @@ struct Command {
 
 [[nodiscard]] std::span<const Command> commands();
 
+// The flags that every command has. Those whose `field` and `key` are empty are here for help and
+// completion.
+[[nodiscard]] std::span<const Flag> common_flags();
+
+// The names of a flag, "-o" and "--output".
+[[nodiscard]] std::vector<std::string> names_of(const Flag& flag);
+
+// What a flag may be given, where that is one of few words ("job", "all" for --cfg).
+[[nodiscard]] std::vector<std::string> choices_of(std::string_view flag);
+
+// Whether a flag of any command needs a value behind it.
+[[nodiscard]] bool takes_value(std::string_view flag);
+
+// Where the command stands among arguments that come before any "--"; their number without one.
+[[nodiscard]] std::size_t find_command_word(std::span<const std::string> arguments);
+
 // The command of that name, or null.
 [[nodiscard]] const Command* find_command(std::string_view name);
 
@@ -62,8 +89,8 @@ struct Command {
 
 // Reads the arguments (without the program's name). Overrides and flags may stand anywhere before a
 // "--"; what follows it is an input, whatever it looks like. Throws Error(kUsage) for an unknown
-// command or flag, with the nearest names, and for a wrong number of inputs; not so where help or
-// the version was asked for.
+// command or flag, with the nearest names, for two flags of which each asks for something else than
+// the job, and for a wrong number of inputs; not so where help or the version was asked for.
 [[nodiscard]] CommandLine parse_command_line(std::span<const std::string> arguments);
 
 // What --help prints: of the program, or of one command without its configuration keys.

@@ -63,6 +63,29 @@ const std::vector<Command>& table() {
          "only a sheet of several values of divergence,convergence ..."}},
        {"device", "threads", "input", "predictor", "stereo", "temporal", "video", "batch", "names",
         "output"}},
+      {"vr180",
+       "INPUT... [-o OUT] [key=value...]",
+       "360 and flat photos and videos become VR180 or 360-3D",
+       "Photos, videos, folders of them, .txt lists (one file a line); - is a pipe (y4m, "
+       "Matroska). "
+       "OUT is a\nfile for one input, a folder for several; without it a file that players know by "
+       "its name, for\nexample NAME_180_LR.mp4, appears beside each input. Photos: .jpg, .png, "
+       ".webp, "
+       ".tif, .avif with both\neyes in one picture, .vr.jpg, .mpo, .heic with two. What the input "
+       "shows is told by its metadata, name\nand shape, or by input.projection=. A video that was "
+       "interrupted goes on when the same command is\ngiven again.",
+       1,
+       kAnyNumber,
+       {output_flag("where to write"),
+        {"--depth", "FILE", "input.depth", nullptr, "your own depth instead of a prediction"},
+        {"-r,--recursive", "", "batch.recursive", nullptr, "folders of folders too"},
+        {"--skip-existing", "", "batch.skip_existing", nullptr,
+         "leave out inputs whose output is there"},
+        {"--preview", "", "output.preview_sheet", nullptr,
+         "only a sheet: both eyes, depth; time and disk for the rest"}},
+       {"device",    "threads",  "input", "view",  "mask",  "views",         "predictor",
+        "alignment", "fusion",   "sky",   "scale", "vr",    "stereo.ipd_mm", "stereo.surround",
+        "limits",    "temporal", "video", "batch", "names", "output"}},
       {"views",
        "INPUT -o DIR [key=value...]",
        "the tangent views of a 360 photo, for networks run elsewhere",
@@ -108,7 +131,46 @@ const std::vector<Command>& table() {
         {"--json", "FILE", "", &CommandLine::json,
          "list, info, verify: also write JSON; - = to stdout"}},
        {"models"}},
-      {"config", "[key=value...]", "print the composed configuration", "", 0, 0, {}, {""}},
+      {"compare",
+       "RUN RUN... [--json FILE|-]",
+       "what differs between runs: settings and results",
+       "RUN is the folder of a job that kept a record, or of a multirun, which stands for its "
+       "jobs.",
+       1,
+       kAnyNumber,
+       {{"--json", "FILE", "", &CommandLine::json, "also write JSON; - = to stdout, no table"}},
+       {}},
+      {"collect",
+       "DIR [--wait]",
+       "the results of a multirun that was left to a cluster",
+       "DIR is the folder of a multirun with launcher.wait=false. Jobs that Slurm has lost are "
+       "submitted again\nonce. Writes the summary; with --wait after all jobs have ended.",
+       1,
+       1,
+       {},
+       {}},
+      {"config",
+       "[key=value...] [--resolve] [--package KEY] | --save NAME key=value...",
+       "print the composed configuration, or keep arguments as a preset",
+       "Prints TOML that composes to the same again. With --save the arguments become the preset "
+       "NAME in the\nuser's own folder ($XDG_CONFIG_HOME/vergence, else ~/.config/vergence); "
+       "preset=NAME stands for them then.",
+       0,
+       0,
+       {{"--save", "NAME", "", &CommandLine::save_as, "keep the arguments as preset=NAME"},
+        {"--force", "", "", &CommandLine::force, "with --save: write over a preset of that name"},
+        {"--reference", "", "", &CommandLine::reference,
+         "print what every group and key is, as Markdown"}},
+       {"device", "threads"}},
+      {"completion",
+       "bash|zsh|fish",
+       "print the shell's completion of commands, flags, groups, keys, values and files",
+       "bash: eval \"$(vergence completion bash)\" in ~/.bashrc. zsh: the same in ~/.zshrc behind "
+       "compinit.\nfish: vergence completion fish | source, in ~/.config/fish/config.fish.",
+       1,
+       1,
+       {},
+       {}},
   };
   return kCommands;
 }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/answer.hpp"
+
+#include "cli/completion.hpp"
+#include "config/preset.hpp"
+#include "config/reference.hpp"
+#include "core/error.hpp"
+
+#include <fmt/format.h>
+
+namespace vergence::cli {
+namespace {
+
+std::string help(const CommandLine& line) {
+  const auto* command = find_command(line.command);
+  if (command == nullptr) return program_help();
+  const auto keys = config::describe_keys(command->key_prefixes);
+  return command_help(*command) + (keys.empty() ? "" : "\nkeys:\n" + keys);
+}
+
+std::string settings(const CommandLine& line, const config::Config& config) {
+  return line.package.empty() ? config.to_toml(line.resolve)
+                              : config.package_toml(line.package, line.resolve);
+}
+
+std::string titled(const std::string& title, const std::string& text) {
+  std::string lines;
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    const auto end = std::min(text.find('\n', begin), text.size());
+    lines += "# " + text.substr(begin, end - begin) + "\n";
+    begin = end + 1;
+  }
+  return "# " + title + ":\n" + lines + "\n";
+}
+
+std::string info(const CommandLine& line) {
+  const auto config = config::compose(compose_request(line));
+  const std::string& what = line.print_info;
+  if (what == "defaults") return config.defaults_table();
+  if (what == "defaults-tree") return config.defaults_tree();
+  if (what == "searchpath") return config.search_path_table();
+  if (what == "origin") return config.origin_table();
+  std::string text =
+      titled("searched", config.search_path_table()) + titled("files", config.defaults_table());
+  if (what == "all") {
+    text += titled("who names whom", config.defaults_tree()) +
+            titled("where keys were set", config.origin_table());
+  }
+  return text + settings(line, config);
+}
+
+// All that makes the configuration what it is, as remarks above it.
+std::string whole_configuration(const CommandLine& line) {
+  const auto config = config::compose(compose_request(line));
+  std::string text =
+      titled("searched", config.search_path_table()) + titled("files", config.defaults_table());
+  if (!line.overrides.empty()) {
+    text += titled("arguments", fmt::format("{}", fmt::join(line.overrides, "\n")));
+  }
+  return text + settings(line, config);
+}
+
+std::string answer_of_config(const CommandLine& line) {
+  if (!line.reference.empty()) return config::reference();
+  if (line.save_as.empty()) return settings(line, config::compose(compose_request(line)));
+  return config::save_preset(line.save_as, compose_request(line), !line.force.empty()).string();
+}
+
+}  // namespace
+
+config::ComposeRequest compose_request(const CommandLine& line) {
+  return {.config_name = line.config_name,
+          .config_dirs = line.config_dirs,
+          .overrides = line.overrides,
+          .job = {.name = line.command, .inputs = line.inputs, .overrides = line.overrides}};
+}
+
+std::optional<std::string> answer(const CommandLine& line) {
+  if (line.version) return "vergence " VERGENCE_VERSION;
+  if (line.help) return help(line);
+  if (!line.shell_completion.empty()) {
+    return completion_script(line.shell_completion.substr(line.shell_completion.find('=') + 1));
+  }
+  if (line.command == "completion") return completion_script(line.inputs.at(0));
+  if (!line.print_info.empty()) return info(line);
+  if (line.print_config == "all") return whole_configuration(line);
+  if (line.command == "config") return answer_of_config(line);
+  if (!line.print_config.empty()) return settings(line, config::compose(compose_request(line)));
+  return std::nullopt;
+}
+
+}  // namespace vergence::cli
