@@ -28,6 +28,8 @@ struct FrameStatistics {
   DepthRange subject{0.0F, 0.0F};      // 10 and 90 % of the subject's raw nearness lie below
   float left_border = 0.0F;            // raw nearness of what stands at the picture's left border,
   float right_border = 0.0F;           // its right border: nearer than nine tenths of what is there
+  std::array<float, 8> carried{};      // what the source of depth hands on from frame to frame; not
+                                       // looked at here
 };
 
 // `picture`: CV_8UC3 or CV_16UC3 RGB; `raw`: CV_32FC1 raw nearness (larger = nearer, any scale;

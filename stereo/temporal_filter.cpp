@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stereo/temporal_filter.hpp"
 
+#include "core/angle.hpp"
 #include "core/parallel.hpp"
 #include "core/statistics.hpp"
 #include "stereo/global_motion.hpp"
+#include "stereo/sphere_motion.hpp"
 
 #include <algorithm>
 #include <array>
@@ -172,53 +174,74 @@ cv::Mat filter_guide(const cv::Mat& picture, cv::Size size) {
   return guide;
 }
 
-struct TemporalFilter::State {
-  // Motion from a frame to the next one, by the frame's index; nothing where none was found.
-  std::map<std::int64_t, std::optional<Affine>> motions;
+namespace {
 
-  std::optional<Affine> motion(const FilterFrame& frame, const FilterFrame& next) {
-    const auto known = motions.find(frame.index);
-    if (known != motions.end()) return known->second;
-    const auto luma = [](const FilterFrame& of) {
-      const int width = std::min(kMotionWidth, of.guide.cols);
-      const int height = std::max(1, of.guide.rows * width / of.guide.cols);
-      cv::Mat small;
-      cv::resize(of.guide, small, {width, height}, 0, 0, cv::INTER_AREA);
-      cv::cvtColor(small, small, cv::COLOR_RGB2GRAY);
-      small.convertTo(small, CV_32F);
-      return small;
-    };
-    const cv::Mat a = luma(frame);
-    std::optional<Affine> found = global_motion(a, luma(next));
-    if (found) found = scaled_motion(*found, static_cast<double>(frame.guide.cols) / a.cols);
-    motions.emplace(frame.index, found);
-    return found;
-  }
-
-  void forget_before(std::int64_t index) {
-    motions.erase(motions.begin(), motions.lower_bound(index));
-  }
+// Where another frame shows what this one does.
+struct Motion {
+  Affine flat = identity_motion();
+  Eigen::Matrix3d sphere = Eigen::Matrix3d::Identity();
 };
 
-namespace {
+Motion after(const Motion& second, const Motion& first) {
+  return {compose(second.flat, first.flat), second.sphere * first.sphere};
+}
+
+Motion inverse_of(const Motion& motion) {
+  return {inverse(motion.flat), motion.sphere.transpose()};
+}
+
+// Luma of a frame for global_motion().
+cv::Mat flat_luma(const FilterFrame& frame) {
+  const int width = std::min(kMotionWidth, frame.guide.cols);
+  const int height = std::max(1, frame.guide.rows * width / frame.guide.cols);
+  cv::Mat small;
+  cv::resize(frame.guide, small, {width, height}, 0, 0, cv::INTER_AREA);
+  cv::cvtColor(small, small, cv::COLOR_RGB2GRAY);
+  small.convertTo(small, CV_32F);
+  return small;
+}
+
+std::optional<Motion> motion_between(const FilterFrame& frame, const FilterFrame& next,
+                                     FilterPicture picture) {
+  Motion motion;
+  if (picture == FilterPicture::kSphere) {
+    const auto found = sphere_rotation(sphere_luma(frame.guide), sphere_luma(next.guide));
+    if (!found) return std::nullopt;
+    motion.sphere = *found;
+    return motion;
+  }
+  const cv::Mat a = flat_luma(frame);
+  const auto found = global_motion(a, flat_luma(next));
+  if (!found) return std::nullopt;
+  motion.flat = scaled_motion(*found, static_cast<double>(frame.guide.cols) / a.cols);
+  return motion;
+}
+
+// How far a motion moves pixels, about.
+double pixels_of(const Motion& there_from_here, int width) {
+  const Affine change = there_from_here.flat - identity_motion();
+  const double turn = (there_from_here.sphere - Eigen::Matrix3d::Identity()).norm();
+  return std::abs(change(0, 2)) + std::abs(change(1, 2)) +
+         width * (cv::norm(change.get_minor<2, 2>(0, 0)) + turn / (2.0 * kPi));
+}
 
 // The other frame from where this one's camera stands; nothing if it shows something else.
 std::optional<Other> seen_from(const FilterFrame& here, const FilterFrame& there,
-                               const Affine& there_from_here) {
+                               const Motion& there_from_here, FilterPicture picture) {
   Other other;
-  cv::Mat guide;
-  const Affine change = there_from_here - identity_motion();
-  const double pixels = std::abs(change(0, 2)) + std::abs(change(1, 2)) +
-                        here.raw.cols * cv::norm(change.get_minor<2, 2>(0, 0));
-  if (pixels > kLeastStep) {
-    const cv::Mat motion(there_from_here);
-    constexpr int kFlags = cv::INTER_LINEAR | cv::WARP_INVERSE_MAP;
-    cv::warpAffine(there.guide, guide, motion, here.raw.size(), kFlags, cv::BORDER_REPLICATE);
-    cv::warpAffine(there.raw, other.raw, motion, here.raw.size(), kFlags, cv::BORDER_CONSTANT,
-                   std::numeric_limits<double>::quiet_NaN());
-  } else {
-    guide = there.guide;
-    other.raw = there.raw;
+  cv::Mat guide = there.guide;
+  other.raw = there.raw;
+  if (pixels_of(there_from_here, here.raw.cols) > kLeastStep) {
+    if (picture == FilterPicture::kSphere) {
+      guide = turned_sphere(there.guide, there_from_here.sphere);
+      other.raw = turned_sphere(there.raw, there_from_here.sphere);
+    } else {
+      const cv::Mat motion(there_from_here.flat);
+      constexpr int kFlags = cv::INTER_LINEAR | cv::WARP_INVERSE_MAP;
+      cv::warpAffine(there.guide, guide, motion, here.raw.size(), kFlags, cv::BORDER_REPLICATE);
+      cv::warpAffine(there.raw, other.raw, motion, here.raw.size(), kFlags, cv::BORDER_CONSTANT,
+                     std::numeric_limits<double>::quiet_NaN());
+    }
   }
   other.weight = likeness(here.guide, guide);
   if (cv::mean(other.weight)[0] < 255.0 * kLeastSame) return std::nullopt;
@@ -227,7 +250,24 @@ std::optional<Other> seen_from(const FilterFrame& here, const FilterFrame& there
 
 }  // namespace
 
-TemporalFilter::TemporalFilter() : state_(std::make_unique<State>()) {}
+struct TemporalFilter::State {
+  FilterPicture picture;
+  // Motion from a frame to the next one, by the frame's index; nothing where none was found.
+  std::map<std::int64_t, std::optional<Motion>> motions = {};
+
+  std::optional<Motion> motion(const FilterFrame& frame, const FilterFrame& next) {
+    const auto known = motions.find(frame.index);
+    if (known != motions.end()) return known->second;
+    return motions.emplace(frame.index, motion_between(frame, next, picture)).first->second;
+  }
+
+  void forget_before(std::int64_t index) {
+    motions.erase(motions.begin(), motions.lower_bound(index));
+  }
+};
+
+TemporalFilter::TemporalFilter(FilterPicture picture)
+    : state_(std::make_unique<State>(State{picture})) {}
 
 TemporalFilter::~TemporalFilter() = default;
 TemporalFilter::TemporalFilter(TemporalFilter&&) noexcept = default;
@@ -241,13 +281,13 @@ cv::Mat TemporalFilter::filter(std::span<const FilterFrame> window, std::size_t 
   if (!(range > 0.0F)) return here.raw.clone();
   std::vector<Other> others;
   for (const bool ahead : {true, false}) {
-    Affine motion = identity_motion();
+    Motion motion;
     for (std::size_t i = current; ahead ? i + 1 < window.size() : i > 0;) {
       const std::size_t next = ahead ? i + 1 : i - 1;
       const auto step = state_->motion(window[std::min(i, next)], window[std::max(i, next)]);
       // Without texture nothing is found, and nothing has to be.
-      if (step) motion = compose(ahead ? *step : inverse(*step), motion);
-      auto other = seen_from(here, window[next], motion);
+      if (step) motion = after(ahead ? *step : inverse_of(*step), motion);
+      auto other = seen_from(here, window[next], motion, state_->picture);
       if (!other || !fit_scale(here.raw, range, *other)) break;
       others.push_back(std::move(*other));
       i = next;

@@ -7,7 +7,8 @@
 // and it wanders), found on the pixels that show the same; (2) each pixel becomes the mean over the
 // frames in which it shows the same (joint bilateral filter over time, guided by the pictures;
 // Petschnigg et al., "Digital Photography with Flash and No-Flash Image Pairs", SIGGRAPH 2004).
-// The camera's motion is followed (global_motion.hpp); what moves otherwise keeps its own depth.
+// The camera's motion is followed (global_motion.hpp, sphere_motion.hpp); what moves otherwise
+// keeps its own depth.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +30,12 @@ struct FilterFrame {
 // std::invalid_argument for other types.
 [[nodiscard]] cv::Mat filter_guide(const cv::Mat& picture, cv::Size size);
 
+// What the frames show.
+enum class FilterPicture {
+  kFlat,    // a picture with borders; the camera's motion is affine
+  kSphere,  // an equirectangular picture of the whole sphere; the camera turns (sphere_motion.hpp)
+};
+
 // For one thread at a time. The result depends on the frames of the window alone; the cameras'
 // motions that are kept from call to call are computed from them.
 class TemporalFilter {
@@ -36,7 +43,7 @@ class TemporalFilter {
   // Frames on either side that are worth the time.
   static constexpr int kReach = 4;
 
-  TemporalFilter();
+  explicit TemporalFilter(FilterPicture picture = FilterPicture::kFlat);
   ~TemporalFilter();
   TemporalFilter(TemporalFilter&&) noexcept;
   TemporalFilter& operator=(TemporalFilter&&) noexcept;
