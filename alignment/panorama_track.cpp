@@ -202,7 +202,8 @@ void KeyMoment::State::look(const GlobalFit& fit, const std::vector<cv::Mat>& gr
     usable = usable & ~(mask_at(sky.mask, kScoutSize) & (blended.base < sky.nearest_inverse));
   }
   auto values = values_even_by_area(blended.base, usable, sphere());
-  far = quantile_in_place(values, 0.01) / static_cast<float>(options.sky.far_factor);
+  far = std::max(quantile_in_place(values, 0.01), 1e-6F * static_cast<float>(median)) /
+        static_cast<float>(options.sky.far_factor);
   scout = blended.base;
   scout.setTo(std::numeric_limits<float>::quiet_NaN(), usable == 0);
 }
