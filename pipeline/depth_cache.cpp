@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kMagic = "vergence depth 1";
+constexpr std::string_view kMagic = "vergence depth 2";
 
 std::uint32_t checksum(std::string_view bytes) {
   return static_cast<std::uint32_t>(

@@ -26,6 +26,7 @@ struct Head {
   std::uint32_t height = 0;
   float min = 0.0F;
   float max = 0.0F;
+  std::array<float, 8> carried{};
 };
 
 class BitWriter {
@@ -165,7 +166,7 @@ DepthCodes depth_codes(const cv::Mat& raw) {
       max = std::max(max, row[x]);
     }
   }
-  DepthCodes depth{cv::Mat(raw.size(), CV_16UC1), min, max};
+  DepthCodes depth{cv::Mat(raw.size(), CV_16UC1), min, max, {}};
   if (min > max) depth.min = depth.max = 0.0F;
   const double range = static_cast<double>(depth.max) - depth.min;
   const double steps = range > 0.0 ? (kLastCode - 1) / range : 0.0;
@@ -200,7 +201,8 @@ std::string compress_depth(const DepthCodes& depth) {
   const Head head{.width = static_cast<std::uint32_t>(codes.cols),
                   .height = static_cast<std::uint32_t>(codes.rows),
                   .min = depth.min,
-                  .max = depth.max};
+                  .max = depth.max,
+                  .carried = depth.carried};
   BitWriter writer;
   std::array<std::uint32_t, kBlock> numbers{};
   for (int y = 0; y < codes.rows; ++y) {
@@ -230,7 +232,7 @@ DepthCodes decompress_depth(std::string_view bytes) {
                         std::uint64_t{head.width} * head.height <= 8 * bytes.size();
   if (!possible) throw Error("a depth map has an impossible size or range");
   DepthCodes depth{cv::Mat(static_cast<int>(head.height), static_cast<int>(head.width), CV_16UC1),
-                   head.min, head.max};
+                   head.min, head.max, head.carried};
   BitReader reader(bytes.substr(sizeof(head)));
   for (int y = 0; y < depth.codes.rows; ++y) {
     auto* row = depth.codes.ptr<std::uint16_t>(y);

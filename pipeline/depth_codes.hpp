@@ -3,6 +3,7 @@
 // passes through it, so that it makes no difference where one comes from.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,7 @@ struct DepthCodes {
   cv::Mat codes;  // CV_16UC1: 0 = no value, 1 = min ... 65535 = max
   float min = 0.0F;
   float max = 0.0F;
+  std::array<float, 8> carried{};  // DepthMemory::save() of the group's end; kept with the map
 };
 
 // `raw`: CV_32FC1, not finite = no value. min and max are those of its values.

@@ -37,23 +37,36 @@ std::vector<Setting> depth_key(const std::filesystem::path& input, const VideoJo
   return key;
 }
 
-std::vector<DepthCodes> DepthFinder::find(std::span<const media::VideoFrame> group) {
-  if (group.empty()) return {};
-  if (source_.cacheable) {
-    auto maps = kept(group);
-    if (maps.size() == group.size()) return maps;
-  }
+std::vector<media::VideoFrame> DepthFinder::shown(std::span<const media::VideoFrame> group) const {
   std::vector<media::VideoFrame> frames(group.begin(), group.end());
   for (auto& frame : frames) {
     if (part_) frame.picture = frame.picture(*part_);
   }
-  const auto raw = source_.maps(frames);
+  return frames;
+}
+
+std::vector<DepthCodes> DepthFinder::find(std::span<const media::VideoFrame> group) {
+  if (group.empty()) return {};
+  if (source_.cacheable) {
+    auto maps = kept(group);
+    if (maps.size() == group.size()) {
+      pass(group, maps.back().carried);
+      return maps;
+    }
+  }
+  const auto raw = source_.maps(shown(group));
   std::vector<DepthCodes> maps;
   for (std::size_t i = 0; i < group.size(); ++i) {
     maps.push_back(depth_codes(raw.at(i)));
+    if (source_.memory) maps.back().carried = source_.memory->save();
     if (source_.cacheable) cache_.add(group[i].index, maps.back());
   }
   return maps;
+}
+
+void DepthFinder::pass(std::span<const media::VideoFrame> group,
+                       const DepthMemory::Numbers& carried) {
+  if (source_.memory) source_.memory->pass(shown(group), carried);
 }
 
 // Of the first frames of the group, up to one without.

@@ -29,7 +29,12 @@ class DepthFinder {
   // Of one group (DepthSource::batch).
   [[nodiscard]] std::vector<DepthCodes> find(std::span<const media::VideoFrame> group);
 
+  // The group before the first one to be found, with what its maps carried.
+  void pass(std::span<const media::VideoFrame> group, const DepthMemory::Numbers& carried);
+
  private:
+  [[nodiscard]] std::vector<media::VideoFrame> shown(
+      std::span<const media::VideoFrame> group) const;
   [[nodiscard]] std::vector<DepthCodes> kept(std::span<const media::VideoFrame> group);
 
   const DepthSource& source_;

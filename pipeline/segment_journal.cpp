@@ -28,7 +28,7 @@ namespace {
 
 // The last digit counts the versions of the format; frames' statistics are written as they lie in
 // memory, so that another layout of them is another format.
-constexpr std::string_view kMagic = "vergence journal 1\n";
+constexpr std::string_view kMagic = "vergence journal 2\n";
 constexpr std::string_view kLockName = "lock";
 
 enum RecordType : std::uint32_t { kHeader = 1, kSegment = 2, kFinished = 3 };

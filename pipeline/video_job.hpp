@@ -15,7 +15,9 @@
 #include "pipeline/segment_journal.hpp"
 #include "pipeline/stage_queue.hpp"
 #include "stereo/depth_stabilizer.hpp"
+#include "stereo/temporal_filter.hpp"
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -29,6 +31,23 @@
 #include <opencv2/core.hpp>
 
 namespace vergence::pipeline {
+
+// What a source of depth knows of the frames before a group, where its maps depend on more than the
+// group. Two things restore it: the numbers that it gave behind the group before, which are kept in
+// the journal and the depth cache, and that group's pictures.
+class DepthMemory {
+ public:
+  using Numbers = std::array<float, 8>;
+
+  virtual ~DepthMemory() = default;
+
+  // Behind the group whose maps were made last.
+  [[nodiscard]] virtual Numbers save() const = 0;
+
+  // The next group's maps are there already: takes what save() gave behind it then. `frames` as for
+  // DepthSource::maps.
+  virtual void pass(std::span<const media::VideoFrame> frames, const Numbers& saved) = 0;
+};
 
 // Where the raw nearness of a video's frames comes from. Without `maps` there is none, for frames
 // that are made of the pictures alone: such frames are not steadied, and all are of one shot.
@@ -51,6 +70,10 @@ struct DepthSource {
   // their pictures have lost VideoJobOptions::part's surroundings. Always called by the same
   // thread.
   std::function<std::vector<cv::Mat>(std::span<const media::VideoFrame> frames)> maps;
+
+  // Null: maps depend on their group alone. Otherwise groups are made or passed without gaps, from
+  // the first one on or from the second one that is passed.
+  std::shared_ptr<DepthMemory> memory;
 };
 
 // The maps of a network, which must outlive the source. 16-bit frames are shown to it as 8-bit
@@ -94,6 +117,7 @@ struct VideoJobOptions {
 
   std::optional<cv::Rect> part;  // of the pictures that has depth; the rest is black bars
   bool filter_depth = false;     // stereo/temporal_filter.hpp, before anything else sees the depth
+  stereo::FilterPicture filter_picture = stereo::FilterPicture::kFlat;
   stereo::StabilizerOptions stabilizer;
   int background_frames = 0;  // on either side, for stereo/background_plate.hpp; 0 = none
 

@@ -19,6 +19,9 @@ namespace {
 // that is too slow on average, at 6 to 12 MB per 1080p frame.
 constexpr std::size_t kQueued = 2;
 
+// Large batches gain nothing from queues of their size.
+constexpr std::size_t kMostBatchQueued = 4;
+
 // Frames between two looks at what the parallax asks of the eyes, which takes a pass over it.
 constexpr std::int64_t kComfortPeriod = 24;
 
@@ -26,6 +29,7 @@ constexpr std::int64_t kComfortPeriod = 24;
 struct Item {
   media::VideoFrame frame;
   cv::Mat raw;
+  DepthMemory::Numbers carried{};
   stereo::FrameStatistics statistics;
   stereo::FrameDecision decision;
 };
@@ -42,9 +46,10 @@ class Stages {
         batch_(static_cast<std::size_t>(depth.batch)),
         time_base_(input_.reader.info().time_base.value()),
         finder_(depth, input_.cache, options.part),
+        filter_(options.filter_picture),
         stabilizer_(options.stabilizer),
-        decoded_(group_, kQueued + batch_),
-        measured_(group_, kQueued + batch_),
+        decoded_(group_, kQueued + std::min(batch_, kMostBatchQueued)),
+        measured_(group_, kQueued + std::min(batch_, kMostBatchQueued)),
         filtered_(group_, kQueued),
         decided_(group_, kQueued),
         packed_(group_, kQueued),
@@ -64,6 +69,12 @@ class Stages {
 
  private:
   [[nodiscard]] bool has_depth() const { return static_cast<bool>(depth_.maps); }
+
+  // The first frame that goes through all stages.
+  [[nodiscard]] std::int64_t first_used() const {
+    return depth_.memory && input_.first_frame > 0 ? input_.first_frame + depth_.batch
+                                                   : input_.first_frame;
+  }
 
   [[nodiscard]] bool filters() const { return options_.filter_depth && has_depth(); }
 
@@ -86,7 +97,7 @@ class Stages {
     std::vector<Item> group;
     while (auto frame = decoded_.pop()) {
       const bool complete = (frame->index + 1) % depth_.batch == 0;
-      group.push_back({.frame = std::move(*frame), .raw = {}, .statistics = {}, .decision = {}});
+      group.emplace_back().frame = std::move(*frame);
       if (complete) measure(group);
     }
     measure(group);
@@ -99,10 +110,19 @@ class Stages {
     std::vector<media::VideoFrame> frames;
     frames.reserve(group.size());
     for (const auto& item : group) frames.push_back(item.frame);
+    const std::int64_t last = frames.empty() ? -1 : frames.back().index;
+    if (last >= 0 && last < first_used()) {
+      finder_.pass(frames, input_.known[static_cast<std::size_t>(last)].statistics.carried);
+      group.clear();
+      return;
+    }
     const auto maps = has_depth() ? finder_.find(frames) : std::vector<DepthCodes>();
     for (std::size_t i = 0; i < group.size(); ++i) {
       // Kept or new, a map is what its codes say: an interrupted run must go on with the same.
-      if (has_depth()) group[i].raw = raw_from_codes(maps[i]);
+      if (has_depth()) {
+        group[i].raw = raw_from_codes(maps[i]);
+        group[i].carried = maps[i].carried;
+      }
       measured_.push(std::move(group[i]));
     }
     group.clear();
@@ -161,6 +181,7 @@ class Stages {
       } else {
         item->statistics = stereo::frame_statistics(
             shown(item->frame), item->raw, static_cast<double>(item->frame.pts) * time_base_);
+        item->statistics.carried = item->carried;
         waiting_.push_back(std::move(*item));
         decide(stabilizer_.push(waiting_.back().statistics));
       }
@@ -173,7 +194,7 @@ class Stages {
   // Those of frames that are not read this time are not needed.
   void decide(const std::vector<stereo::FrameDecision>& decisions) {
     for (const auto& decision : decisions) {
-      if (decision.frame >= input_.first_frame) decisions_.push_back(decision);
+      if (decision.frame >= first_used()) decisions_.push_back(decision);
     }
   }
 
@@ -289,7 +310,8 @@ std::int64_t first_frame_needed(std::int64_t first_made, const VideoJobOptions& 
   const std::int64_t reach =
       options.background_frames +
       (options.filter_depth && depth.maps ? stereo::TemporalFilter::kReach : 0);
-  return std::max<std::int64_t>(0, first_made - reach) / depth.batch * depth.batch;
+  const std::int64_t first = std::max<std::int64_t>(0, first_made - reach) / depth.batch;
+  return std::max<std::int64_t>(0, depth.memory ? first - 1 : first) * depth.batch;
 }
 
 StagesResult run_stages(StagesInput input, const VideoJobOptions& options, const DepthSource& depth,

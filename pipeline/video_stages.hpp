@@ -17,7 +17,7 @@ namespace vergence::pipeline {
 // What a run of the pipeline begins with.
 struct StagesInput {
   media::VideoReader& reader;       // its next frame is number first_frame
-  std::int64_t first_frame = 0;     // a multiple of the depth source's batch
+  std::int64_t first_frame = 0;     // as first_frame_needed() says
   std::vector<JournalFrame> known;  // frames that earlier runs have made; those to make follow
   DepthCache& cache;
   FrameMaker& maker;
@@ -29,7 +29,8 @@ struct StagesResult {
 };
 
 // The first frame that has to be read, so that those from `first_made` on are made as if all had
-// been: a multiple of the depth source's batch.
+// been: a multiple of the depth source's batch. Where the source has a memory, the first group (of
+// a frame that is not 0) is for that alone.
 [[nodiscard]] std::int64_t first_frame_needed(std::int64_t first_made,
                                               const VideoJobOptions& options,
                                               const DepthSource& depth);
