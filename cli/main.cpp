@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program `vergence`: reads the command line, composes the configuration, and hands work to the
 // module `commands`, so that help and configuration start in milliseconds.
+#include "cli/answer.hpp"
 #include "cli/command_line.hpp"
+#include "cli/completion.hpp"
 #include "cli/interrupt_watch.hpp"
 #include "cli/progress.hpp"
 #include "cli/work.hpp"
 #include "config/config.hpp"
-#include "config/reference.hpp"
 #include "core/error.hpp"
 #include "core/module.hpp"
 
@@ -15,6 +16,7 @@
 #include <csignal>
 #include <memory>
 #include <new>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -79,19 +81,8 @@ void set_up_log(Console& console, const CommandLine& line) {
   spdlog::set_default_logger(logger);
 }
 
-void print_help(const CommandLine& line) {
-  const auto* command = find_command(line.command);
-  if (command == nullptr) {
-    print(program_help());
-    return;
-  }
-  print(command_help(*command) + "\nkeys:\n" + config::describe_keys(command->key_prefixes));
-}
-
 config::Config compose(const CommandLine& line) {
-  return config::compose({.config_name = line.config_name,
-                          .config_dirs = line.config_dirs,
-                          .overrides = line.overrides});
+  return config::compose(compose_request(line));
 }
 
 void work(const CommandLine& line, Console& console) {
@@ -116,14 +107,8 @@ void work(const CommandLine& line, Console& console) {
 
 // Everything but the exit code. Throws.
 void run(const CommandLine& line, Console& console) {
-  if (line.version) {
-    print("vergence " VERGENCE_VERSION);
-  } else if (line.help) {
-    print_help(line);
-  } else if (!line.print_info.empty()) {
-    print(compose(line).origin_table());
-  } else if (!line.print_config.empty() || line.command == "config") {
-    print(compose(line).to_toml());
+  if (const auto text = answer(line)) {
+    print(*text);
   } else if (line.command.empty()) {
     throw Error(ErrorCode::kUsage, "no command was given").hint("see `vergence --help`");
   } else {
@@ -152,6 +137,11 @@ int report(const std::exception& error, Console* console) {
 int main_of(const std::vector<std::string>& arguments) {
   std::unique_ptr<Console> console;
   try {
+    if (!arguments.empty() && arguments[0] == "__complete") {
+      const auto text = completions(std::span(arguments).subspan(1));
+      if (!text.empty()) print(text);
+      return 0;
+    }
     const auto line = parse_command_line(arguments);
     const bool silent = line.quiet && line.progress == ProgressStyle::kAuto;
     console = std::make_unique<Console>(silent ? ProgressStyle::kNone : line.progress);

@@ -95,23 +95,23 @@ std::string key_row(const KeyRule& rule, SearchPath& shipped) {
 
 }  // namespace
 
-std::string describe_keys(std::span<const std::string> prefixes) {
+std::vector<KeyDescription> key_descriptions(std::span<const std::string> prefixes) {
   std::vector<std::string> none;
   SearchPath shipped({}, none);
-
-  struct Line {
-    std::string key, type, value, doc;
-  };
-
-  std::vector<Line> lines;
+  std::vector<KeyDescription> found;
   for (const auto& rule : Schema::shipped().rules()) {
     const bool wanted =
         std::any_of(prefixes.begin(), prefixes.end(), [&](const std::string& prefix) {
           return rule.key == prefix || rule.key.starts_with(prefix + ".");
         });
-    if (wanted)
-      lines.push_back({rule.key, type_label(rule), default_of(rule.key, shipped), rule.doc});
+    if (!wanted) continue;
+    found.push_back({rule.key, type_label(rule), default_of(rule.key, shipped), rule.doc});
   }
+  return found;
+}
+
+std::string describe_keys(std::span<const std::string> prefixes) {
+  const auto lines = key_descriptions(prefixes);
   std::size_t key_width = 0;
   std::size_t type_width = 0;
   std::size_t value_width = 0;
@@ -123,7 +123,7 @@ std::string describe_keys(std::span<const std::string> prefixes) {
   std::string text;
   for (const auto& line : lines) {
     text += fmt::format("{:<{}}  {:<{}}  {:<{}}  {}\n", line.key, key_width, line.type, type_width,
-                        line.value, value_width, line.doc);
+                        line.value, value_width, line.meaning);
   }
   return text;
 }
