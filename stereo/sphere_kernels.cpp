@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stereo/sphere_kernels.hpp"
 
+#include <array>
+
 namespace vergence::stereo {
+
+namespace avx512 {
+extern const SphereKernels kKernels;
+}
 
 namespace avx2 {
 extern const SphereKernels kKernels;
@@ -11,16 +17,23 @@ namespace portable {
 extern const SphereKernels kKernels;
 }
 
-const SphereKernels& sphere_kernels() {
+std::span<const SphereKernels* const> runnable_sphere_kernels() {
+  static const std::array<const SphereKernels*, 3> all = {&avx512::kKernels, &avx2::kKernels,
+                                                          &portable::kKernels};
 #ifdef __x86_64__
-  static const bool modern = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (modern) return avx2::kKernels;
+  const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const std::size_t first = has_avx512 ? 0 : (has_avx2 ? 1 : 2);
+#else
+  const std::size_t first = 2;
 #endif
-  return portable::kKernels;
+  return std::span(all).subspan(first);
 }
 
-const SphereKernels& portable_sphere_kernels() {
-  return portable::kKernels;
+const SphereKernels& sphere_kernels() {
+  static const SphereKernels& fastest = *runnable_sphere_kernels().front();
+  return fastest;
 }
 
 }  // namespace vergence::stereo

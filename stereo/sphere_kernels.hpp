@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace vergence::stereo {
 
@@ -55,6 +56,17 @@ struct DisplacementGrid {
   int last_column;
   int last_row;
   float greatest_spread;  // pixels: more within four neighbours is no single surface
+  float first_column;     // angles: of column 0, from one to the next, and of rows
+  float column_step;
+  float first_row;
+  float row_step;
+};
+
+// Where to write angles of origins to; `lift`, the cosine of the displacement, may be null.
+struct OriginAngles {
+  float* along;
+  float* across;
+  float* lift;
 };
 
 // Marks a place of a DisplacementGrid that is no plain part of a surface.
@@ -90,9 +102,10 @@ struct SphereKernels {
   void (*displacements)(const float* source_x, int count, float turn, float steps_per_px,
                         std::int16_t* steps);
 
-  // Displacement in pixels at each point (column, row); mixed[i] = 1 where it needs a closer look.
-  void (*displacement_at)(const DisplacementGrid& grid, const float* points, int count,
-                          float* column, float* row, float* displacement, std::uint8_t* mixed);
+  // Where points (column, row) of the grid come from, as angles. mixed[i] = 1 where that needs a
+  // closer look.
+  void (*origins)(const DisplacementGrid& grid, const float* points, int count,
+                  const OriginAngles& to, std::uint8_t* mixed);
 
   void (*points)(const SphereAngles& angles, const LongitudeLatitudeGrid& grid, float* x, float* y);
   void (*directions)(const SphereAngles& angles, float* xyz);
@@ -103,10 +116,10 @@ struct SphereKernels {
                       std::uint8_t* out, std::uint8_t* missed);
 };
 
-// The fastest ones that this machine can run.
-[[nodiscard]] const SphereKernels& sphere_kernels();
+// Those that this machine can run, the fastest first.
+[[nodiscard]] std::span<const SphereKernels* const> runnable_sphere_kernels();
 
-// Those that any machine can run.
-[[nodiscard]] const SphereKernels& portable_sphere_kernels();
+// The fastest.
+[[nodiscard]] const SphereKernels& sphere_kernels();
 
 }  // namespace vergence::stereo

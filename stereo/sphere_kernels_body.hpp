@@ -7,6 +7,9 @@
 #include "stereo/sphere_kernels.hpp"
 
 #include <cstring>
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
 
 namespace vergence::stereo::VERGENCE_KERNELS {
 namespace {
@@ -157,26 +160,26 @@ void displacements(const float* source_x, int count, float turn, float steps_per
   }
 }
 
-void displacement_at(const DisplacementGrid& grid, const float* points, int count, float* column,
-                     float* row, float* displacement, std::uint8_t* mixed) {
-  alignas(32) int above[kSphereBlock];
-  alignas(32) int below[kSphereBlock];
-  alignas(32) int offset[kSphereBlock];
-  alignas(32) float part_x[kSphereBlock];
-  alignas(32) float part_y[kSphereBlock];
-  const int last_x = grid.last_column;
-  const int last_y = grid.last_row;
+void origins(const DisplacementGrid& from, const float* points, int count, const OriginAngles& to,
+             std::uint8_t* mixed) {
+  alignas(64) int above[kSphereBlock];
+  alignas(64) int below[kSphereBlock];
+  alignas(64) int offset[kSphereBlock];
+  alignas(64) float part_x[kSphereBlock];
+  alignas(64) float part_y[kSphereBlock];
+  const DisplacementGrid grid = from;
+  float* const along = to.along;
+  float* const across = to.across;
+  const auto last_x = static_cast<float>(grid.last_column);
+  const auto last_y = static_cast<float>(grid.last_row);
   const int stride = static_cast<int>(grid.stride);
   for (int i = 0; i < count; ++i) {
     const float x = points[2 * i];
     const float y = points[2 * i + 1];
-    column[i] = x;
-    row[i] = y;
-    const float whole_x = static_cast<float>(last_x);
-    const float whole_y = static_cast<float>(last_y);
-    // Not a number (nothing is shown there) becomes 0.
-    const float in_x = smaller(greater(x, 0.0F), whole_x);
-    const float in_y = smaller(greater(y, 0.0F), whole_y);
+    along[i] = x;
+    across[i] = grid.first_row + grid.row_step * y;
+    const float in_x = smaller(greater(x, 0.0F), last_x);
+    const float in_y = smaller(greater(y, 0.0F), last_y);
     const int left = static_cast<int>(in_x);
     const int top = static_cast<int>(in_y);
     part_x[i] = in_x - static_cast<float>(left);
@@ -188,8 +191,8 @@ void displacement_at(const DisplacementGrid& grid, const float* points, int coun
     std::memcpy(above + i, steps + offset[i], sizeof(int));
     std::memcpy(below + i, steps + offset[i] + stride, sizeof(int));
   }
-  const float px_per_step = grid.px_per_step;
-  const int spread_steps = static_cast<int>(grid.greatest_spread / px_per_step);
+  const int spread_steps = static_cast<int>(grid.greatest_spread / grid.px_per_step);
+  const float per_step = grid.px_per_step * grid.column_step;
   for (int i = 0; i < count; ++i) {
     const int a = static_cast<int>(static_cast<unsigned>(above[i]) << 16) >> 16;
     const int b = above[i] >> 16;
@@ -199,9 +202,13 @@ void displacement_at(const DisplacementGrid& grid, const float* points, int coun
     const int most = (a > b ? a : b) > (c > d ? c : d) ? (a > b ? a : b) : (c > d ? c : d);
     const float first = static_cast<float>(a) + static_cast<float>(b - a) * part_x[i];
     const float second = static_cast<float>(c) + static_cast<float>(d - c) * part_x[i];
-    displacement[i] = (first + (second - first) * part_y[i]) * px_per_step;
+    part_x[i] = (first + (second - first) * part_y[i]) * per_step;
+    along[i] = grid.first_column + grid.column_step * along[i] + part_x[i];
     mixed[i] = static_cast<std::uint8_t>((most - least > spread_steps) | (least == kNotPlain));
   }
+  float* const lift = to.lift;
+  if (lift == nullptr) return;
+  for (int i = 0; i < count; ++i) lift[i] = sine_cosine(part_x[i]).cosine;
 }
 
 struct Direction {
@@ -259,28 +266,53 @@ void directions(const SphereAngles& angles, float* xyz) {
                          : write_directions<false>(angles, xyz);
 }
 
-using EightBytes = std::uint8_t __attribute__((vector_size(8)));
-using EightInts = int __attribute__((vector_size(32)));
-using EightFloats = float __attribute__((vector_size(32)));
-
-inline EightFloats load_eight(const std::uint8_t* from) {
-  EightBytes bytes;
-  std::memcpy(&bytes, from, sizeof bytes);
-  return __builtin_convertvector(__builtin_convertvector(bytes, EightInts), EightFloats);
+// One pixel: bilinear between those at `above` and behind it and those at `below` and behind it.
+// `part_x` and `part_y` in 1/32768. Reads and writes eight bytes, of which five do not count.
+#ifdef __SSE2__
+inline void mix_rgb8(const std::uint8_t* above, const std::uint8_t* below, int part_x, int part_y,
+                     std::uint8_t* out) {
+  const __m128i zero = _mm_setzero_si128();
+  const auto load = [zero](const std::uint8_t* from) {
+    return _mm_unpacklo_epi8(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)), zero);
+  };
+  const __m128i first = load(above);
+  const __m128i second = load(below);
+  // In 1/64 of a level, so that sixteen bits suffice.
+  const __m128i down = _mm_mulhi_epi16(_mm_slli_epi16(_mm_sub_epi16(second, first), 7),
+                                       _mm_set1_epi16(static_cast<short>(part_y)));
+  const __m128i left = _mm_add_epi16(_mm_slli_epi16(first, 6), down);
+  const __m128i across = _mm_sub_epi16(_mm_srli_si128(left, 6), left);
+  const __m128i right =
+      _mm_mulhi_epi16(_mm_add_epi16(across, across), _mm_set1_epi16(static_cast<short>(part_x)));
+  const __m128i mixed = _mm_add_epi16(_mm_add_epi16(left, right), _mm_set1_epi16(32));
+  const __m128i levels = _mm_srai_epi16(mixed, 6);
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(out), _mm_packus_epi16(levels, levels));
 }
+#else
+inline void mix_rgb8(const std::uint8_t* above, const std::uint8_t* below, int part_x, int part_y,
+                     std::uint8_t* out) {
+  for (int c = 0; c < 3; ++c) {
+    const int left = above[c] * 32768 + (below[c] - above[c]) * part_y;
+    const int right = above[c + 3] * 32768 + (below[c + 3] - above[c + 3]) * part_y;
+    const int mixed = (left >> 9) + (((right >> 9) - (left >> 9)) * (part_x >> 3) >> 12);
+    out[c] = static_cast<std::uint8_t>((mixed + 32) >> 6);
+  }
+}
+#endif
 
 void sample_rgb8(const Rgb8Picture& from, const float* x, const float* y, int count,
                  std::uint8_t* out, std::uint8_t* missed) {
-  alignas(32) int offset[kSphereBlock];
-  alignas(32) float part_x[kSphereBlock];
-  alignas(32) float part_y[kSphereBlock];
+  alignas(64) int offset[kSphereBlock];
+  alignas(64) int part_x[kSphereBlock];
+  alignas(64) int part_y[kSphereBlock];
   const Rgb8Picture picture = from;
   const int stride = static_cast<int>(picture.stride);
+  constexpr float kOne = 32767.0F;
   for (int i = 0; i < count; ++i) {
     const int left = round_down(x[i]);
     const int top = round_down(y[i]);
-    part_x[i] = x[i] - static_cast<float>(left);
-    part_y[i] = y[i] - static_cast<float>(top);
+    part_x[i] = static_cast<int>((x[i] - static_cast<float>(left)) * kOne);
+    part_y[i] = static_cast<int>((y[i] - static_cast<float>(top)) * kOne);
     // Eight bytes are read from the left pixel on.
     const bool inside =
         (left >= 0) & (left < picture.width - 2) & (top >= 0) & (top < picture.height - 1);
@@ -289,21 +321,14 @@ void sample_rgb8(const Rgb8Picture& from, const float* x, const float* y, int co
   }
   for (int i = 0; i < count; ++i) {
     const std::uint8_t* const at = picture.pixels + offset[i];
-    const EightFloats above = load_eight(at);
-    const EightFloats below = load_eight(at + stride);
-    const EightFloats left = above + (below - above) * part_y[i];
-    const EightFloats right = __builtin_shufflevector(left, left, 3, 4, 5, 3, 4, 5, 3, 4);
-    const EightFloats mixed = left + (right - left) * part_x[i] + 0.5F;
-    const EightBytes bytes =
-        __builtin_convertvector(__builtin_convertvector(mixed, EightInts), EightBytes);
-    std::memcpy(out + 3 * i, &bytes, sizeof bytes);
+    mix_rgb8(at, at + stride, part_x[i], part_y[i], out + std::ptrdiff_t{3} * i);
   }
 }
 
 }  // namespace
 
 extern const SphereKernels kKernels;
-const SphereKernels kKernels = {parallax, parallel_shift, displacements, displacement_at,
+const SphereKernels kKernels = {parallax, parallel_shift, displacements, origins,
                                 points,   directions,     sample_rgb8};
 
 }  // namespace vergence::stereo::VERGENCE_KERNELS

@@ -203,14 +203,15 @@ DistanceSummary SphereParallax::convert(const cv::Mat& distance) {
     DistanceSummary own;
     std::array<float, kSphereBlock> block;
     std::array<float, kSphereBlock> row_gain;
-    for (int y = first_row; y < last_row; ++y) {
-      const double latitude = domain_.row_angle(y);
-      if (scale_.arc_sine) {
-        row_gain.fill(static_cast<float>(pole_fade(latitude) / std::cos(latitude)));
-      }
-      for (int first = 0; first < domain_.size.width; first += kSphereBlock) {
-        const int count = std::min(kSphereBlock, domain_.size.width - first);
+    // Blocks below each other share most of what they read.
+    for (int first = 0; first < domain_.size.width; first += kSphereBlock) {
+      const int count = std::min(kSphereBlock, domain_.size.width - first);
+      for (int y = first_row; y < last_row; ++y) {
         gather(values, y, first, count, block.data());
+        if (scale_.arc_sine) {
+          const double latitude = domain_.row_angle(y);
+          row_gain.fill(static_cast<float>(pole_fade(latitude) / std::cos(latitude)));
+        }
         const float* const gain = scale_.arc_sine ? row_gain.data() : column_gain_.data() + first;
         sphere_kernels().parallax(block.data(), gain, count, scale_,
                                   parallax_.ptr<float>(y) + first, own);

@@ -383,76 +383,94 @@ class SphereView::MixedPixels {
   PixelBlock pixels_;
 };
 
+// Paints blocks of the view, with the memory for one.
+class SphereView::Painter {
+ public:
+  Painter(const SphereView& view, const SpherePicture& picture)
+      : view_(view),
+        picture_(picture),
+        grid_(view.grid()),
+        closer_(view, picture) {
+    if (view.domain_.geometry == EyeGeometry::kOmnidirectional) origins_.lift = block_.lift.data();
+  }
+
+  // `count` pixels of row y from column `first` on.
+  void paint(int y, int first, int count, cv::Mat& to, cv::Mat* visibility) {
+    const auto* const points = view_.table_.points.ptr<cv::Vec2f>(y) + first;
+    sphere_kernels().origins(grid_, points->val, count, origins_, mixed_.data());
+    picture_.sample(view_.rays_.angles(block_, count, true), pixels_.bytes.data(),
+                    pixels_.outside.data());
+    const auto size = static_cast<std::size_t>(count);
+    const std::size_t bytes = to.elemSize();
+    for (std::size_t i = 0; i < size; ++i) pixels_.outside[i] &= kOutside;
+    if (std::memchr(mixed_.data(), 1, size) != nullptr) look_closer(points, size, bytes);
+    if (!view_.table_.hidden.empty()) {
+      hide(view_.table_.hidden.ptr(y) + first, size, bytes);
+    }
+    std::memcpy(to.ptr(y) + static_cast<std::size_t>(first) * bytes, pixels_.bytes.data(),
+                size * bytes);
+    if (visibility != nullptr) {
+      std::memcpy(visibility->ptr(y) + first, pixels_.outside.data(), size);
+    }
+  }
+
+ private:
+  void look_closer(const cv::Vec2f* points, std::size_t count, std::size_t bytes) {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (mixed_[i] != 0) closer_.add(static_cast<int>(i), points[i][0], points[i][1]);
+    }
+    closer_.flush();
+    for (std::size_t i = 0; i < count; ++i) {
+      if (mixed_[i] == 0) continue;
+      pixels_.outside[i] = closer_.write(static_cast<int>(i), pixels_.bytes.data() + i * bytes);
+    }
+  }
+
+  void hide(const unsigned char* hidden, std::size_t count, std::size_t bytes) {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (hidden[i] == 0) continue;
+      std::memset(pixels_.bytes.data() + i * bytes, 0, bytes);
+      pixels_.outside[i] = kOutside;
+    }
+  }
+
+  const SphereView& view_;
+  const SpherePicture& picture_;
+  DisplacementGrid grid_;
+  AngleBlock block_;
+  OriginAngles origins_{block_.along.data(), block_.across.data(), nullptr};
+  std::array<unsigned char, kSphereBlock> mixed_;
+  PixelBlock pixels_;  // their visibility in `outside`
+  MixedPixels closer_;
+};
+
+DisplacementGrid SphereView::grid() const {
+  return {steps_.ptr<std::int16_t>(),
+          static_cast<std::ptrdiff_t>(steps_.step1()),
+          px_per_step_,
+          domain_.size.width - static_cast<int>(!domain_.wrap_columns),
+          domain_.size.height - static_cast<int>(!domain_.wrap_rows),
+          row_options_.tear_px,
+          static_cast<float>(domain_.first_column),
+          static_cast<float>(domain_.column_step),
+          static_cast<float>(domain_.first_row),
+          static_cast<float>(domain_.row_step)};
+}
+
 void SphereView::paint(const SpherePicture& picture, cv::Mat& view, cv::Mat* visibility) const {
   parallel_for(
       0, view.rows,
-      [&](int first, int last) {
-        for (int y = first; y < last; ++y) paint_row(y, picture, view, visibility);
+      [&](int first_row, int last_row) {
+        Painter painter(*this, picture);
+        // Blocks below each other share most of what they read.
+        for (int first = 0; first < view.cols; first += kSphereBlock) {
+          const int count = std::min(kSphereBlock, view.cols - first);
+          for (int y = first_row; y < last_row; ++y) {
+            painter.paint(y, first, count, view, visibility);
+          }
+        }
       },
       kRowsPerTask);
-}
-
-void SphereView::paint_row(int y, const SpherePicture& picture, cv::Mat& view,
-                           cv::Mat* visibility) const {
-  const DisplacementGrid grid{steps_.ptr<std::int16_t>(),
-                              static_cast<std::ptrdiff_t>(steps_.step1()),
-                              px_per_step_,
-                              domain_.size.width - !domain_.wrap_columns,
-                              domain_.size.height - !domain_.wrap_rows,
-                              row_options_.tear_px};
-  const std::size_t pixel = view.elemSize();
-  std::array<float, kSphereBlock> column;
-  std::array<float, kSphereBlock> row;
-  std::array<float, kSphereBlock> displacement;
-  std::array<unsigned char, kSphereBlock> mixed;
-  AngleBlock block;
-  PixelBlock pixels;
-  MixedPixels closer(*this, picture);
-  const auto step_x = static_cast<float>(domain_.column_step);
-  const auto step_y = static_cast<float>(domain_.row_step);
-  const auto first_x = static_cast<float>(domain_.first_column);
-  const auto first_y = static_cast<float>(domain_.first_row);
-  for (int first = 0; first < view.cols; first += kSphereBlock) {
-    const int count = std::min(kSphereBlock, view.cols - first);
-    const auto size = static_cast<std::size_t>(count);
-    sphere_kernels().displacement_at(grid, &table_.points.ptr<cv::Vec2f>(y)[first][0], count,
-                                     column.data(), row.data(), displacement.data(), mixed.data());
-    for (std::size_t i = 0; i < size; ++i) {
-      block.along[i] = first_x + step_x * (column[i] + displacement[i]);
-      block.across[i] = first_y + step_y * row[i];
-    }
-    if (domain_.geometry == EyeGeometry::kOmnidirectional) {
-      for (std::size_t i = 0; i < size; ++i) {
-        const float angle = step_x * displacement[i];
-        block.lift[i] = std::cos(angle);
-      }
-    }
-    picture.sample(rays_.angles(block, count, true), pixels.bytes.data(), pixels.outside.data());
-    for (std::size_t i = 0; i < size; ++i) pixels.outside[i] &= kOutside;
-    if (std::memchr(mixed.data(), 1, size) != nullptr) {
-      for (std::size_t i = 0; i < size; ++i) {
-        if (mixed[i] != 0) closer.add(static_cast<int>(i), column[i], row[i]);
-      }
-      closer.flush();
-      for (std::size_t i = 0; i < size; ++i) {
-        if (mixed[i] == 0) continue;
-        pixels.outside[i] = closer.write(static_cast<int>(i), pixels.bytes.data() + i * pixel);
-      }
-    }
-    if (!table_.hidden.empty()) {
-      const unsigned char* const hidden = table_.hidden.ptr(y) + first;
-      for (std::size_t i = 0; i < size; ++i) {
-        if (hidden[i] == 0) continue;
-        std::memset(pixels.bytes.data() + i * pixel, 0, pixel);
-        pixels.outside[i] = kOutside;
-      }
-    }
-    std::memcpy(view.ptr(y) + static_cast<std::size_t>(first) * pixel, pixels.bytes.data(),
-                size * pixel);
-    if (visibility != nullptr) {
-      std::memcpy(visibility->ptr(y) + first, pixels.outside.data(), size);
-    }
-  }
 }
 
 }  // namespace vergence::stereo

@@ -31,6 +31,7 @@ class SphereView {
 
  private:
   class MixedPixels;
+  class Painter;
 
   // Where a pixel of the domain that is no plain part of a surface comes from, in steps.
   struct Origin {
@@ -55,7 +56,7 @@ class SphereView {
   void fill_run(int y, const Run& run, const SpherePicture& picture);
   void sample_domain(int y, const Run& run, bool far, const SpherePicture& picture,
                      void* out) const;
-  void paint_row(int y, const SpherePicture& picture, cv::Mat& view, cv::Mat* visibility) const;
+  [[nodiscard]] DisplacementGrid grid() const;
 
   const EyeTable& table_;
   const SphereDomain& domain_;
