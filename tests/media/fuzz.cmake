@@ -1,6 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-# bin/fuzz_video runs for some seconds in the tests. For longer runs: bin/fuzz_video FOLDER SEEDS.
-# Where it cannot be built, the mutations of video_reader_test.cpp remain.
+# bin/fuzz_video and bin/fuzz_photo run for some seconds in the tests. For longer runs:
+# bin/fuzz_photo FOLDER SEEDS.
+# Where it cannot be built, the mutations of video_reader_test.cpp and stereo_photo_test.cpp remain.
+
+vergence_add_fuzz_program(fuzz_photo
+  SOURCES media/heif_group.cpp media/jpeg_segments.cpp media/metadata.cpp media/mp4_boxes.cpp
+          media/multi_picture.cpp media/photo_tags.cpp media/stereo_photo_reader.cpp media/xmp.cpp
+          tests/media/fuzz_photo.cpp
+  LIBRARIES vergence_media vergence_core vergence_base
+  LINK ${exempi_LINK_LIBRARIES} ${libexif_LINK_LIBRARIES} -lfmt -lspdlog -lopencv_core
+  INCLUDES ${exempi_INCLUDE_DIRS}
+  FLAGS -fno-sanitize=vptr)
+if(VERGENCE_FUZZ_PROGRAM)
+  set(found ${CMAKE_CURRENT_BINARY_DIR}/fuzz/found_photo)
+  file(MAKE_DIRECTORY ${found})
+  add_test(NAME media/Fuzz.photo
+    COMMAND ${VERGENCE_FUZZ_PROGRAM} -max_total_time=10 -timeout=20 -rss_limit_mb=3000 -max_len=20000
+            -print_final_stats=1 -artifact_prefix=${found}_ ${found}
+            ${PROJECT_SOURCE_DIR}/tests/data/photos)
+  set_tests_properties(media/Fuzz.photo PROPERTIES LABELS unit TIMEOUT 120
+    ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0")
+endif()
+
 find_program(VERGENCE_FFMPEG ffmpeg)
 if(NOT VERGENCE_FFMPEG)
   message(STATUS "No ffmpeg to make seeds with: 'fuzz_video' is not built")
