@@ -137,6 +137,35 @@ void report(const fs::path& input, const StereoScene& scene, const StereoFrameMa
   }
 }
 
+// What players are told of a frame; nothing where the right eye comes first.
+media::PictureView view_of(const stereo::LayoutOptions& options) {
+  media::PictureView view;
+  if (options.first != Eye::kLeft) return view;
+  switch (options.layout) {
+    case stereo::Layout::kFullSideBySide:
+    case stereo::Layout::kHalfSideBySide:
+      view.stereo = media::StereoTag::kSideBySide;
+      break;
+    case stereo::Layout::kFullTopBottom:
+    case stereo::Layout::kHalfTopBottom:
+      view.stereo = media::StereoTag::kTopBottom;
+      break;
+    default:
+      break;
+  }
+  view.squeezed = options.layout == stereo::Layout::kHalfSideBySide ||
+                  options.layout == stereo::Layout::kHalfTopBottom;
+  return view;
+}
+
+// What the photo carries goes on with its frame; a colour profile not with pictures of depth.
+media::WriteOptions write_options(const media::Picture& picture,
+                                  const stereo::LayoutOptions& layout, int jpeg_quality) {
+  media::WriteOptions write{.jpeg_quality = jpeg_quality, .carried = picture.blocks};
+  if (stereo::shows_depth(layout.layout)) write.carried.icc.clear();
+  return write;
+}
+
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
@@ -293,8 +322,10 @@ std::vector<fs::path> SbsPhotoJob::make(const SbsItem& item, Progress& progress)
   progress.advance();
   report(item.input, scene, maker);
   keep_depth(item, scene, media::display_rgb8(picture));
-  const media::WriteOptions write{.jpeg_quality = options_.jpeg_quality};
+  const auto& layout = options_.frame.layout;
+  auto write = write_options(picture, layout, options_.jpeg_quality);
   if (item.second_output.empty()) {
+    write.view = view_of(layout);
     media::write_picture(item.output, frame, write);
     return {item.output};
   }
