@@ -86,6 +86,29 @@ const std::vector<Command>& table() {
        {"device",    "threads",  "input", "view",  "mask",  "views",         "predictor",
         "alignment", "fusion",   "sky",   "scale", "vr",    "stereo.ipd_mm", "stereo.surround",
         "limits",    "temporal", "video", "batch", "names", "output"}},
+      {"vr180",
+       "INPUT... [-o OUT] [key=value...]",
+       "360 and flat photos and videos become VR180 or 360-3D",
+       "Photos, videos, folders of them, .txt lists (one file a line); - is a pipe (y4m, "
+       "Matroska). "
+       "OUT is a\nfile for one input, a folder for several; without it a file that players know by "
+       "its name, for\nexample NAME_180_LR.mp4, appears beside each input. Photos: .jpg, .png, "
+       ".webp, "
+       ".tif, .avif with both\neyes in one picture, .vr.jpg, .mpo, .heic with two. What the input "
+       "shows is told by its metadata, name\nand shape, or by input.projection=. A video that was "
+       "interrupted goes on when the same command is\ngiven again.",
+       1,
+       kAnyNumber,
+       {output_flag("where to write"),
+        {"--depth", "FILE", "input.depth", nullptr, "your own depth instead of a prediction"},
+        {"-r,--recursive", "", "batch.recursive", nullptr, "folders of folders too"},
+        {"--skip-existing", "", "batch.skip_existing", nullptr,
+         "leave out inputs whose output is there"},
+        {"--preview", "", "output.preview_sheet", nullptr,
+         "only a sheet: both eyes, depth; time and disk for the rest"}},
+       {"device",    "threads",  "input", "view",  "mask",  "views",         "predictor",
+        "alignment", "fusion",   "sky",   "scale", "vr",    "stereo.ipd_mm", "stereo.surround",
+        "limits",    "temporal", "video", "batch", "names", "output"}},
       {"views",
        "INPUT -o DIR [key=value...]",
        "the tangent views of a 360 photo, for networks run elsewhere",

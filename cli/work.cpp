@@ -72,6 +72,7 @@ void vergence_run_command(const vergence::cli::Work& work) {
     if (work.command == "depth") run_depth(work);
     if (work.command == "mesh") run_mesh(work);
     if (work.command == "sbs") run_sbs(work);
+    if (work.command == "vr180") run_vr180(work);
     if (work.command == "views") run_views(work);
     if (work.command == "eval") run_eval(work);
     if (work.command == "models") run_models(work);

@@ -15,7 +15,7 @@
 namespace vergence::cli {
 
 struct Work {
-  std::string command;  // "depth", "mesh", "sbs", "views", "eval" or "models"
+  std::string command;  // "depth", "mesh", "sbs", "vr180", "views", "eval" or "models"
   std::vector<std::string> inputs;
   std::string output;
   std::string prediction;
@@ -32,6 +32,7 @@ struct Work {
 void run_depth(const Work& work);
 void run_mesh(const Work& work);
 void run_sbs(const Work& work);
+void run_vr180(const Work& work);
 void run_views(const Work& work);
 void run_eval(const Work& work);
 void run_models(const Work& work);

@@ -295,7 +295,8 @@ std::string extension_of_format(const std::string& format) {
   return "." + format;
 }
 
-// The lines of the configuration below these tables, without some keys.
+}  // namespace
+
 std::vector<Setting> settings_below(const Config& config, std::span<const std::string_view> tables,
                                     std::span<const std::string_view> without) {
   std::vector<Setting> settings;
@@ -319,6 +320,8 @@ std::vector<Setting> settings_below(const Config& config, std::span<const std::s
   return settings;
 }
 
+namespace {
+
 media::VideoReadOptions read_options(const Config& config) {
   media::VideoReadOptions options;
   if (!config.string("video.start").empty()) options.start_s = seconds_at(config, "video.start");
@@ -337,6 +340,16 @@ media::VideoReadOptions read_options(const Config& config) {
   return options;
 }
 
+// x265 knows levels among its own parameters alone.
+void set_level(const std::string& level, media::EncodeOptions& options) {
+  if (level.empty()) return;
+  if (options.codec == "libx265") {
+    options.extra["x265-params"] = "level-idc=" + level;
+  } else {
+    options.extra["level"] = level;
+  }
+}
+
 media::EncodeOptions encode_options(const Config& config) {
   media::EncodeOptions options;
   options.codec = config.string("video.codec");
@@ -346,6 +359,15 @@ media::EncodeOptions encode_options(const Config& config) {
     throw Error(ErrorCode::kUsage, "'video.crf' and 'video.bitrate_kbps' contradict each other")
         .hint("give one of them");
   }
+  if (const int most = integer(config, "video.max_bitrate_kbps"); most > 0) {
+    if (!options.crf) {
+      throw Error(ErrorCode::kUsage, "'video.max_bitrate_kbps' is a limit of constant quality")
+          .hint("give video.crf too, or video.bitrate_kbps alone");
+    }
+    options.bitrate_kbps = most;
+  }
+  options.keyframe_interval_s = config.number("video.gop_s");
+  set_level(config.string("video.level"), options);
   options.preset = config.string("video.preset");
   options.tune = config.string("video.tune");
   options.profile = config.string("video.profile");

@@ -45,6 +45,12 @@ namespace vergence::pipeline {
 // result depends on is to be added. The maker of frames and what players are told are left open.
 [[nodiscard]] VideoJobOptions video_job_options(const config::Config& config);
 
+// The lines "KEY = VALUE" of the configuration that lie below these tables (or are these keys),
+// without some keys: what a result depends on.
+[[nodiscard]] std::vector<Setting> settings_below(const config::Config& config,
+                                                  std::span<const std::string_view> tables,
+                                                  std::span<const std::string_view> without = {});
+
 // Both for 3D videos.
 [[nodiscard]] SbsVideoOptions sbs_video_options(const config::Config& config,
                                                 const SbsPhotoOptions& photo);

@@ -168,7 +168,9 @@ SbsItem named_in(const fs::path& folder, const fs::path& input, const std::strin
   item.kind = kind_of_file(input);
   item.input = input;
   const auto extension = extension_for(item.kind, naming);
-  item.output = folder / (name + naming.suffix + extension);
+  const bool photo = item.kind == SbsKind::kPhoto && !naming.sheet;
+  const auto& suffix = photo ? naming.photo_suffix.value_or(naming.suffix) : naming.suffix;
+  item.output = folder / (name + suffix + extension);
   if (!naming.second_suffix.empty()) {
     item.second_output = folder / (name + naming.second_suffix + extension);
   }
@@ -181,8 +183,11 @@ SbsItem named_as_asked(const fs::path& input, const fs::path& output, const SbsN
   item.input = input;
   item.output = output;
   const bool photo = item.kind == SbsKind::kPhoto || naming.sheet;
-  const auto known = photo ? std::span<const std::string_view>(kPhotoExtensions)
-                           : std::span<const std::string_view>(kVideoExtensions);
+  std::vector<std::string_view> known(kVideoExtensions.begin(), kVideoExtensions.end());
+  if (photo) known.assign(kPhotoExtensions.begin(), kPhotoExtensions.end());
+  if (photo && !naming.sheet && !naming.photo_extensions.empty()) {
+    known.assign(naming.photo_extensions.begin(), naming.photo_extensions.end());
+  }
   if (!is_device(output) && output != "-" && !has_extension(output, known)) {
     const std::vector<std::string> words(known.begin(), known.end());
     throw Error(

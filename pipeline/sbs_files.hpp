@@ -5,6 +5,7 @@
 #include "stereo/layout.hpp"
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,7 +20,9 @@ struct SbsNaming {
   std::string photo_extension;     // ".png", where the user names none
   std::vector<std::string> strip;  // words of the input's name that are left out
   bool sheet = false;              // one picture comes of videos too
-  std::vector<std::string> known_suffixes;  // of all layouts: results that a folder may hold
+  std::optional<std::string> photo_suffix = {};    // of photos, where theirs is another one
+  std::vector<std::string> photo_extensions = {};  // that can be written; empty = those of `sbs`
+  std::vector<std::string> known_suffixes;         // of all layouts: results that a folder may hold
 };
 
 // The input's name without its extension and without the words of `strip`, in upper or lower case:

@@ -174,6 +174,14 @@ void set_parameter(StereoScene& scene, const std::string& parameter, float value
 
 }  // namespace
 
+cv::Mat panel_sheet(std::span<const PreviewPanel> panels, int columns, const std::string& title) {
+  std::vector<cv::Mat> cells;
+  for (const auto& panel : panels) {
+    cells.push_back(with_caption(panel.picture, panel.caption, kPanelWidth));
+  }
+  return in_rows(cells, columns, title);
+}
+
 StereoPreview preview_scene(const StereoScene& scene, const std::string& title) {
   const auto maker = make_eyes(scene);
   const cv::Mat picture = shown(scene.picture);

@@ -21,6 +21,16 @@ struct StereoPreview {
   std::vector<cv::Mat> wiggle;  // both eyes in turn
 };
 
+// One picture of a sheet (CV_8UC3), and what stands above it.
+struct PreviewPanel {
+  cv::Mat picture;
+  std::string caption;
+};
+
+// Panels of one width in rows, below a title.
+[[nodiscard]] cv::Mat panel_sheet(std::span<const PreviewPanel> panels, int columns,
+                                  const std::string& title);
+
 // `title` stands above the sheet.
 [[nodiscard]] StereoPreview preview_scene(const StereoScene& scene, const std::string& title);
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// 360 and flat photos and videos become VR180, 360-3D and what else vr_frame.hpp makes.
+#pragma once
+
+#include "core/predictor.hpp"
+#include "core/progress.hpp"
+#include "media/picture.hpp"
+#include "pipeline/depth_job.hpp"
+#include "pipeline/sbs_files.hpp"
+#include "pipeline/sbs_video.hpp"
+#include "pipeline/source.hpp"
+#include "pipeline/video_job.hpp"
+#include "pipeline/vr_frame.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <opencv2/core.hpp>
+
+namespace vergence::pipeline {
+
+// The largest video of a codec that a device decodes. Smaller ones may be faster.
+struct DecoderLimit {
+  std::string codec;  // FFmpeg's name: "hevc"
+  cv::Size size;      // of a frame, either way round
+  int frame_rate = 0;
+};
+
+struct DeviceLimits {
+  std::string device;                  // "Meta Quest 3"; empty = any
+  std::vector<DecoderLimit> decoders;  // empty = not known
+  std::vector<std::string> audio;      // FFmpeg's names; empty = not known
+};
+
+struct VrOptions {
+  VrFrameOptions frame;
+  SourceOptions source;  // without its angles: the eyes are turned, not the picture
+  DepthOptions depth;
+  // The median distance of a flat picture that has no scale of its own grows with its focal length:
+  // what fills a picture of kUsualPhotoFov at that distance is farther away in a narrower one.
+  bool scale_by_fov = true;
+  std::optional<OwnDepth> own;
+  int jpeg_quality = 95;
+  DeviceLimits limits;
+  int panorama_keyframes = 8;  // PanoramaVideoOptions::keyframes
+  VideoJobOptions job;         // its maker, tags and depth kind are filled in
+  Deinterlace deinterlace = Deinterlace::kAuto;
+  bool container_may_change = false;  // the user named no extension
+};
+
+// A picture and its distances, ready for the eyes.
+struct VrScene {
+  cv::Mat picture;  // RGB, CV_8U or CV_16U
+  projection::PictureModel model;
+  RayDistance distance;  // 1e9 and more = sky; empty for mono
+  media::PictureBlocks carried = {};
+};
+
+// The median distance, metres, that a relative result for a picture of this model is given.
+[[nodiscard]] double median_for(const VrOptions& options, const projection::PictureModel& source);
+
+// Whether any depth has to be found for such frames.
+[[nodiscard]] bool needs_depth(const VrFrameOptions& frame);
+
+class VrPhotoJob {
+ public:
+  // `networks` may be empty where the options have depth, or none is needed.
+  VrPhotoJob(const VrOptions& options, std::span<const std::unique_ptr<DepthPredictor>> networks);
+
+  // Reads a photo and finds its distances. Throws Error naming the file.
+  [[nodiscard]] VrScene open(const std::filesystem::path& path, Progress& progress);
+
+  // The same for what is read already.
+  [[nodiscard]] VrScene open(const Source& source, Progress& progress);
+
+  // Makes the file of an item. Returns what was written.
+  std::vector<std::filesystem::path> make(const SbsItem& item, Progress& progress);
+
+ private:
+  [[nodiscard]] VrScene open_for(const std::filesystem::path& path,
+                                 const std::filesystem::path& output, Progress& progress);
+
+  VrOptions options_;
+  std::span<const std::unique_ptr<DepthPredictor>> networks_;
+};
+
+// Both eyes of a scene by a maker of its own, with what there is to tell the user.
+[[nodiscard]] VrFrameMaker make_vr_frame(const VrScene& scene, const VrFrameOptions& options,
+                                         const std::string& name, cv::Mat& frame);
+
+// What of a device's limits a video passes, as a sentence; empty where nothing is. `codec`:
+// FFmpeg's name of the encoder.
+[[nodiscard]] std::string passed_limit(const DeviceLimits& limits, const std::string& codec,
+                                       cv::Size size, double frame_rate);
+
+// The middle frame of a video as a photo; the frames that the whole job would make.
+struct VideoSample {
+  Source source;
+  media::VideoInfo info;
+};
+
+[[nodiscard]] VideoSample sample_video(const std::filesystem::path& video,
+                                       const VrOptions& options);
+
+// Makes the video of an item. `networks`: one, or none with own depth or mono frames. Returns what
+// was written.
+std::vector<std::filesystem::path> make_vr_video(
+    const SbsItem& item, VrOptions options,
+    std::span<const std::unique_ptr<DepthPredictor>> networks, Progress& progress);
+
+}  // namespace vergence::pipeline
