@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -174,7 +175,9 @@ class PanoramaTrack final : public DepthMemory {
                               ? frame.picture
                               : on_sphere(frame.picture, frame.window, Matrix3d::Identity());
     frame.luma = stereo::sphere_luma(whole);
-    frame.statistics = stereo::frame_statistics(frame.picture, cv::Mat(), 0.0);
+    // No depth yet: brightness alone tells cuts.
+    const cv::Mat nothing(1, 1, CV_32FC1, cv::Scalar(std::numeric_limits<double>::quiet_NaN()));
+    frame.statistics = stereo::frame_statistics(frame.picture, nothing, 0.0);
     return frame;
   }
 
