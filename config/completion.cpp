@@ -102,7 +102,8 @@ std::vector<Candidate> complete_override(const ComposeRequest& request, std::str
 }
 
 bool takes_path(std::string_view key) {
-  const KeyRule* rule = Schema::shipped().find(key.substr(key.find_first_not_of("+~")));
+  key.remove_prefix(std::min(key.find_first_not_of("+~"), key.size()));
+  const KeyRule* rule = Schema::shipped().find(key);
   return rule != nullptr && rule->type == BaseType::kPath;
 }
 

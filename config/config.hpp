@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The configuration of a job: TOML files, picked by groups and changed by arguments, as one checked
-// tree of keys. The rules are Hydra's; docs/configuration.md tells them to the user.
+// tree of keys. The rules are Hydra's; docs/overrides.md tells them to the user.
 #pragma once
 
 #include "core/error.hpp"

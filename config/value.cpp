@@ -64,8 +64,8 @@ std::string table_to_toml(const Value::Table& table) {
   std::string text = "{";
   for (const auto& [key, value] : table) {
     text += text.size() > 1 ? ", " : " ";
-    text += (key.find('$') == std::string::npos ? key : string_to_toml(key)) + " = " +
-            to_inline_toml(value);
+    const bool is_bare = is_key_name(key) && key.find('$') == std::string::npos;
+    text += (is_bare ? key : string_to_toml(key)) + " = " + to_inline_toml(value);
   }
   return text + (table.empty() ? "}" : " }");
 }

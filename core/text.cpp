@@ -33,9 +33,9 @@ std::vector<std::string> nearest_names(std::string_view word,
   std::vector<std::pair<int, std::string>> ranked;
   for (const auto& candidate : candidates) {
     const int distance = edit_distance(word, candidate);
-    // Short words without a letter in common are no misspellings of each other.
-    const auto longest = static_cast<int>(std::max(word.size(), candidate.size()));
-    if (distance <= limit && distance < longest) ranked.emplace_back(distance, candidate);
+    // One letter is no misspelling of three.
+    const auto shortest = static_cast<int>(std::min(word.size(), candidate.size()));
+    if (distance <= limit && distance < shortest) ranked.emplace_back(distance, candidate);
   }
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& x, const auto& y) { return x.first < y.first; });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// docs/configuration.md tells the truth: its command lines compose, its files work.
+// docs/overrides.md tells the truth: its command lines compose, its files work.
+// docs/configuration.md is what the program says of its keys.
 #include "core/output_file.hpp"
 #include "tests/config/support.hpp"
 
@@ -11,7 +12,7 @@ namespace vergence::config::test {
 namespace {
 
 std::string guide() {
-  return read_file(vergence::test::source_dir() / "docs/configuration.md");
+  return read_file(vergence::test::source_dir() / "docs/overrides.md");
 }
 
 // Splits as a shell does, as far as the guide needs it: blanks and single quotes.
@@ -57,6 +58,7 @@ TEST(Guide, CommandLinesCompose) {
       ASSERT_GT(words.size(), 2U) << line;
       ASSERT_EQ(words[0] + " " + words[1], "vergence config") << line;
       words.erase(words.begin(), words.begin() + 2);
+      if (words[0] == "--save") words.erase(words.begin(), words.begin() + 2);
       EXPECT_THAT(mistakes(words), ::testing::IsEmpty()) << line;
     }
   }
@@ -67,12 +69,30 @@ TEST(Guide, FilesWork) {
   const auto files_in_guide = blocks("toml");
   ASSERT_EQ(files_in_guide.size(), 3U);
   Files files;
-  files.write("mesh/museum", files_in_guide[0]).write("preset/evening", files_in_guide[1]);
-  const Config config = compose(files.request({"mesh=museum", "+preset=evening"}));
+  files.write("mesh/museum", files_in_guide[0]).write("preset/dawn", files_in_guide[1]);
+  const Config config = compose(files.request({"mesh=museum", "preset=dawn"}));
   EXPECT_EQ(config.integer("mesh.texture.quality"), 97);
   EXPECT_EQ(config.integer("mesh.grid_width"), 2048);
   EXPECT_EQ(config.integer("views.count"), 12);
   EXPECT_EQ(config.number("sky.far_factor"), 8.0);
+}
+
+TEST(Reference, IsUpToDate) {
+  const std::string file = read_file(vergence::test::source_dir() / "docs/configuration.md");
+  EXPECT_TRUE(file == reference()) << "run scripts/update-docs after a change in configs/";
+}
+
+TEST(Reference, HasEveryKeyWithItsRule) {
+  const std::string text = reference();
+  for (const auto& key : compose_shipped({}).keys()) {
+    EXPECT_THAT(text, ::testing::HasSubstr("| `" + key + "` |"));
+  }
+  EXPECT_THAT(text,
+              ::testing::HasSubstr("| `mesh.edges` | enum | `keep`, `cut` |  | `\"cut\"` | "));
+  EXPECT_THAT(text,
+              ::testing::HasSubstr("| `views.fov_deg` | number | 60 to 140 | deg | `100.0` |"));
+  EXPECT_THAT(text, ::testing::HasSubstr("| `mesh=desktop` (default) | "));
+  EXPECT_THAT(text, ::testing::HasSubstr("`(predictor=torchscript)`"));
 }
 
 TEST(Guide, RuleIsThatOfTheSchema) {
