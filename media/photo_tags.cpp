@@ -81,6 +81,19 @@ void replace(ExifData* exif, ExifIfd ifd, ExifTag tag, int value) {
   }
 }
 
+// The picture's size, which EXIF demands of JPEG files wherever it says anything.
+void set_size(ExifData* exif, ExifTag tag, int pixels) {
+  ExifContent* content = exif->ifd[EXIF_IFD_EXIF];
+  if (content->count == 0) return;
+  remove(content, tag);
+  ExifEntry* entry = exif_entry_new();
+  if (entry == nullptr) return;
+  exif_content_add_entry(content, entry);
+  exif_entry_initialize(entry, tag);
+  exif_entry_unref(entry);
+  replace(exif, EXIF_IFD_EXIF, tag, pixels);
+}
+
 void drop_thumbnail(ExifData* exif) {
   ExifContent* content = exif->ifd[EXIF_IFD_1];
   while (content->count > 0) exif_content_remove_entry(content, content->entries[0]);
@@ -123,6 +136,14 @@ void describe_stereo(StereoTag stereo, bool spherical, XmpPacket& xmp) {
           stereo == StereoTag::kSideBySide ? "left-right" : "top-bottom");
 }
 
+// The colour profile, if it is one for RGB pixels.
+std::string handed_on_icc(const std::string& icc) {
+  // ICC.1:2010, 7.2: the colour space at 16, the signature at 36.
+  const bool rgb =
+      icc.size() > 128 && icc.compare(16, 4, "RGB ") == 0 && icc.compare(36, 4, "acsp") == 0;
+  return rgb ? icc : std::string();
+}
+
 }  // namespace
 
 std::string handed_on_exif(const std::string& exif_block, cv::Size size) {
@@ -139,8 +160,8 @@ std::string handed_on_exif(const std::string& exif_block, cv::Size size) {
   remove(exif->ifd[EXIF_IFD_INTEROPERABILITY], EXIF_TAG_RELATED_IMAGE_WIDTH);
   remove(exif->ifd[EXIF_IFD_INTEROPERABILITY], EXIF_TAG_RELATED_IMAGE_LENGTH);
   replace(exif.get(), EXIF_IFD_0, EXIF_TAG_ORIENTATION, 1);
-  replace(exif.get(), EXIF_IFD_EXIF, EXIF_TAG_PIXEL_X_DIMENSION, size.width);
-  replace(exif.get(), EXIF_IFD_EXIF, EXIF_TAG_PIXEL_Y_DIMENSION, size.height);
+  set_size(exif.get(), EXIF_TAG_PIXEL_X_DIMENSION, size.width);
+  set_size(exif.get(), EXIF_TAG_PIXEL_Y_DIMENSION, size.height);
   const bool empty = std::ranges::all_of(
       exif->ifd, [](const ExifContent* content) { return content->count == 0; });
   if (empty) return {};
@@ -151,13 +172,6 @@ std::string handed_on_exif(const std::string& exif_block, cv::Size size) {
   constexpr unsigned int kHead = 6;  // "Exif\0\0"
   if (bytes == nullptr || count <= kHead) return {};
   return {reinterpret_cast<const char*>(bytes) + kHead, count - kHead};
-}
-
-std::string handed_on_icc(const std::string& icc) {
-  // ICC.1:2010, 7.2: the colour space at 16, the signature at 36.
-  const bool rgb =
-      icc.size() > 128 && icc.compare(16, 4, "RGB ") == 0 && icc.compare(36, 4, "acsp") == 0;
-  return rgb ? icc : std::string();
 }
 
 void describe_view(const PictureView& view, cv::Size frame, XmpPacket& xmp) {

@@ -16,9 +16,6 @@ namespace vergence::media::codec {
 // without thumbnail, maker note and what else does not hold any more. Empty for damaged EXIF.
 [[nodiscard]] std::string handed_on_exif(const std::string& exif, cv::Size size);
 
-// The colour profile, if it is one for RGB pixels.
-[[nodiscard]] std::string handed_on_icc(const std::string& icc);
-
 // GPano and StereoMode for a picture of `frame` pixels; nothing for a flat picture of one eye.
 void describe_view(const PictureView& view, cv::Size frame, XmpPacket& xmp);
 

@@ -54,9 +54,9 @@ struct PictureMetadata {
 
 // What a file carries beside its pixels, as it stands there; empty where it has none.
 struct PictureBlocks {
-  std::string exif;  // TIFF structure, without the "Exif\0\0" in front
-  std::string xmp;   // RDF/XML packet, without what extends it
-  std::string icc;   // colour profile
+  std::string exif = {};  // TIFF structure, without the "Exif\0\0" in front
+  std::string xmp = {};   // RDF/XML packet, without what extends it
+  std::string icc = {};   // colour profile
 };
 
 struct Picture {

@@ -48,6 +48,9 @@ struct Pair {
 
   [[nodiscard]] PictureView view() const { return {.spherical = options.spherical}; }
 
+  // The photo is described once, where programs look for it and can change it: with the left eye.
+  [[nodiscard]] PictureBlocks right_blocks() const { return {.icc = options.carried.icc}; }
+
   [[nodiscard]] bool equirectangular() const {
     return options.spherical &&
            options.spherical->projection == SphericalTag::Projection::kEquirectangular;
@@ -94,7 +97,7 @@ std::vector<std::uint8_t> encode_vr_jpeg(const Pair& pair) {
                 "choose half_equirectangular or equirectangular, or write a .mpo or .jpg file");
   }
   codec::JpegTags right;
-  right.blocks.icc = codec::handed_on_icc(pair.options.carried.icc);
+  right.blocks = codec::blocks_for(pair.right, {}, pair.right_blocks());
   const auto right_jpeg = codec::tagged_jpeg(eye_jpeg(pair, pair.right), right).bytes;
   if (right_jpeg.size() > kMostOfVrEye) {
     throw_unfit(pair, "the right eye's picture is too large for a VR photo",
@@ -122,11 +125,12 @@ std::vector<std::uint8_t> encode_vr_jpeg(const Pair& pair) {
 std::vector<std::uint8_t> encode_mpo(const Pair& pair) {
   const auto& options = pair.options;
   codec::JpegTags tags;
-  tags.blocks = codec::blocks_for(pair.right, pair.view(), options.carried);
+  tags.blocks = codec::blocks_for(pair.right, pair.view(), pair.right_blocks());
   tags.multi_picture = codec::right_multi_picture(options.baseline_m);
   const auto right = codec::tagged_jpeg(eye_jpeg(pair, pair.right), tags).bytes;
   const auto jpeg = eye_jpeg(pair, pair.left);
   // The index speaks of sizes that do not depend on what it says.
+  tags.blocks = codec::blocks_for(pair.left, pair.view(), options.carried);
   tags.multi_picture = codec::left_multi_picture({}, options.baseline_m);
   auto left = codec::tagged_jpeg(jpeg, tags);
   if (left.bytes.size() + right.size() > std::numeric_limits<std::uint32_t>::max()) {
@@ -158,12 +162,13 @@ void describe_camera(const Pair& pair, double position_m, XmpPacket& xmp) {
   set("CameraExtrinsicsPosition", fmt::format("{:.6f} 0 0", position_m));
 }
 
-codec::HeifPicture heif_eye(const Pair& pair, const cv::Mat& eye, double position_m) {
-  XmpPacket xmp(pair.options.carried.xmp);
+codec::HeifPicture heif_eye(const Pair& pair, const cv::Mat& eye, const PictureBlocks& carried,
+                            double position_m) {
+  XmpPacket xmp(carried.xmp);
   xmp.keep_descriptions(false);
   codec::describe_view(pair.view(), eye.size(), xmp);
   if (!pair.options.spherical) describe_camera(pair, position_m, xmp);
-  auto blocks = codec::blocks_for(eye, {}, pair.options.carried);
+  auto blocks = codec::blocks_for(eye, {}, carried);
   blocks.xmp = xmp.serialized();
   return {eye, std::move(blocks)};
 }
@@ -174,8 +179,9 @@ std::vector<std::uint8_t> encode_spatial_heic(const Pair& pair) {
     throw_unfit(pair, "a spatial photo needs the field of view of its camera",
                 "give input.hfov_deg");
   }
-  const std::array eyes{heif_eye(pair, pair.left, 0.0),
-                        heif_eye(pair, pair.right, options.baseline_m.value_or(0.0))};
+  const std::array eyes{
+      heif_eye(pair, pair.left, options.carried, 0.0),
+      heif_eye(pair, pair.right, pair.right_blocks(), options.baseline_m.value_or(0.0))};
   const auto bytes = codec::encode_heif(eyes, {.av1 = false, .quality = options.quality});
   const auto items = codec::heif_items({bytes, pair.name});
   if (items.size() != 2) throw std::logic_error("a pair of pictures has become something else");

@@ -44,7 +44,7 @@ struct StereoPhotoOptions {
   std::optional<SphericalTag> spherical;
   std::optional<Radians> fov_x;      // of a flat picture; a spatial photo needs it
   std::optional<double> baseline_m;  // between the two cameras
-  PictureBlocks carried = {};        // as in WriteOptions
+  PictureBlocks carried = {};        // as in WriteOptions; described once, with the left eye
 };
 
 // The bytes of a stereo photo. `left` and `right`: RGB of one size and type, CV_8U, or CV_16U (of

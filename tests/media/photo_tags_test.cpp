@@ -233,6 +233,10 @@ TEST(PhotoTags, StereoPhotosHandOnTheSame) {
         << name;
     const auto pair = read_stereo_photo(file);
     ASSERT_TRUE(pair) << name;
+    EXPECT_EQ(pair->right.blocks.exif, "") << name;
+    test::run(fmt::format("exiftool -q -overwrite_original '-gps*=' '{}'", file.string()));
+    EXPECT_EQ(exiftool(file, "-ee -a -s3 '-gps*'"), "") << name;
+    ASSERT_TRUE(read_stereo_photo(file)) << name;
     EXPECT_EQ(pair->left.blocks.icc, photo.blocks.icc) << name;
     EXPECT_EQ(pair->right.blocks.icc, photo.blocks.icc) << name;
     EXPECT_TRUE(pair->left.metadata.equirectangular) << name;
