@@ -23,6 +23,7 @@
 namespace vergence::pipeline {
 namespace {
 
+using projection::PictureKind;
 using projection::SphereWindow;
 using projection::TangentView;
 
@@ -486,22 +487,23 @@ DepthResult use_lone_depth(const OwnDepth& own, const SourceOptions& source_opti
   const cv::Size size = values_of(depth).size();
   auto asked = source_options.projection;
   std::optional<Radians> fov = source_options.horizontal_fov;
-  if (asked == InputProjection::kDualFisheye) {
-    throw Error(ErrorCode::kUsage, "a depth map cannot be a dual fisheye picture")
+  if (asked && asked != PictureKind::kEquirectangular && asked != PictureKind::kFlat) {
+    throw Error(ErrorCode::kUsage, fmt::format("a depth map by itself cannot be a {} picture",
+                                               projection::to_string(*asked)))
         .hint("give input.projection=equirectangular or flat");
   }
   const auto sidecar = media::read_sidecar(own.path);
-  if (sidecar && asked == InputProjection::kAuto) {
+  if (sidecar && !asked) {
     const bool round = sidecar->projection == media::DepthProjection::kEquirectangular;
-    asked = round ? InputProjection::kEquirectangular : InputProjection::kFlat;
+    asked = round ? PictureKind::kEquirectangular : PictureKind::kFlat;
     if (!fov) fov = sidecar->horizontal_fov;
   }
-  if (kind_of(depth) == DepthKind::kPlanarDepth && asked == InputProjection::kAuto) {
-    asked = InputProjection::kFlat;
+  if (kind_of(depth) == DepthKind::kPlanarDepth && !asked) {
+    asked = PictureKind::kFlat;
   }
-  const auto seen = recognise(own.path, size, {}, asked);
+  const auto seen = recognise(own.path, size, media::PictureMetadata{}, asked);
   DepthResult result;
-  result.panorama = seen.projection == InputProjection::kEquirectangular;
+  result.panorama = seen.projection == PictureKind::kEquirectangular;
   if (result.panorama) {
     const auto noted = sidecar ? noted_window(*sidecar, size) : std::nullopt;
     result.window = noted.value_or(seen.window);

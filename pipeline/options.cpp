@@ -55,14 +55,6 @@ std::optional<double> positive_at(const Config& config, std::string_view key) {
   return value > 0.0 ? std::optional(value) : std::nullopt;
 }
 
-InputProjection projection_at(const Config& config, std::string_view key) {
-  const auto word = config.string(key);
-  if (word == "flat") return InputProjection::kFlat;
-  if (word == "equirectangular") return InputProjection::kEquirectangular;
-  if (word == "dual_fisheye") return InputProjection::kDualFisheye;
-  return InputProjection::kAuto;
-}
-
 predictors::RunOptions run_options(const Config& config) {
   return {.device = config.string("device"),
           .threads = integer(config, "threads"),
@@ -451,11 +443,14 @@ VideoJobOptions video_job_options(const Config& config) {
 
 SourceOptions source_options(const Config& config) {
   SourceOptions options;
-  options.projection = projection_at(config, "input.projection");
+  options.projection = projection::picture_kind_from_string(config.string("input.projection"));
+  options.eyes = eye_layout_from_string(config.string("input.stereo"));
   if (const auto fov = positive_at(config, "input.hfov_deg")) {
     options.horizontal_fov = Radians::from_degrees(*fov);
   }
-  options.fisheye_fov = degrees(config, "input.fisheye_fov_deg");
+  if (config.set_by_user("input.fisheye_fov_deg")) {
+    options.fisheye_fov = degrees(config, "input.fisheye_fov_deg");
+  }
   options.yaw = degrees(config, "view.yaw_deg");
   options.pitch = degrees(config, "view.pitch_deg");
   options.roll = degrees(config, "view.roll_deg");

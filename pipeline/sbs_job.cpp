@@ -22,14 +22,9 @@ namespace fs = std::filesystem;
 namespace {
 
 void refuse_panorama(const fs::path& path, cv::Size size, const media::PictureMetadata& metadata,
-                     InputProjection asked) {
-  if (asked == InputProjection::kFlat) return;
-  if (metadata.equirectangular || metadata.crop || asked != InputProjection::kAuto) {
-    throw Error(fmt::format("'{}' is a 360 picture{}, and 'sbs' is for flat ones", path.string(),
-                            asked == InputProjection::kAuto ? " by its metadata" : ""))
-        .hint("give input.projection=flat to treat it as a flat one all the same");
-  }
-  if (size.width == 2 * size.height) {
+                     std::optional<projection::PictureKind> asked) {
+  require_flat(path, claims_of(metadata), asked, "sbs");
+  if (!asked && size.width == 2 * size.height) {
     spdlog::info("'{}' is twice as wide as high and is taken for a flat picture", path.string());
   }
 }

@@ -3,72 +3,112 @@
 
 #include "core/error.hpp"
 #include "core/rotation.hpp"
+#include "media/stereo_photo.hpp"
 #include "projection/resample.hpp"
+#include "projection/sphere_sampler.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cmath>
-#include <numeric>
-#include <vector>
+#include <utility>
 
 #include <fmt/format.h>
+#include <opencv2/imgproc.hpp>
 #include <spdlog/spdlog.h>
 
 namespace vergence::pipeline {
 namespace {
 
+using projection::PictureKind;
+using projection::PictureModel;
 using projection::SphereWindow;
-
-// Wider than cinema (2.39:1) and phones (2.33:1).
-constexpr double kWidestPhoto = 2.5;
-
-bool name_says_panorama(const std::filesystem::path& path) {
-  std::string word;
-  for (const char c : path.stem().string() + "_") {
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0) {
-      word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-      continue;
-    }
-    for (const char* hint : {"360", "equirect", "equirectangular", "erp", "pano", "panorama",
-                             "photosphere", "spherical"}) {
-      if (word == hint) return true;
-    }
-    word.clear();
-  }
-  return false;
-}
-
-SphereWindow window_of(const media::PanoramaCrop& crop, cv::Size size) {
-  return {crop.full_width, crop.full_height, crop.left, crop.top, size.width, size.height};
-}
-
-SphereWindow whole_circle(cv::Size size) {
-  if (size.width <= 2 * size.height) return SphereWindow::whole(size.width, size.height);
-  const int full_height = (size.width + 1) / 2;
-  return {size.width, full_height, 0, (full_height - size.height) / 2, size.width, size.height};
-}
-
-Recognition as_asked(cv::Size size, const media::PictureMetadata& metadata, InputProjection asked) {
-  Recognition result{asked, {}, "as asked"};
-  if (asked == InputProjection::kEquirectangular) {
-    result.window = metadata.crop ? window_of(*metadata.crop, size) : whole_circle(size);
-  }
-  return result;
-}
-
-std::string ratio_text(cv::Size size) {
-  const int divisor = std::gcd(size.width, size.height);
-  if (size.width / divisor <= 20) {
-    return fmt::format("{}:{}", size.width / divisor, size.height / divisor);
-  }
-  return fmt::format("{:.2f}:1", static_cast<double>(size.width) / size.height);
-}
 
 void check_size(const std::filesystem::path& path, cv::Size size) {
   if (std::min(size.width, size.height) >= kMinPictureSide) return;
   throw Error(fmt::format("'{}' is only {}x{} pixels", path.string(), size.width, size.height))
       .hint(fmt::format("give a picture of at least {0}x{0}", kMinPictureSide));
+}
+
+struct Opened {
+  media::PictureMetadata metadata;
+  Recognition seen;
+  cv::Mat eye;  // the left eye's picture, as it lies in the file
+};
+
+Opened open_left_eye(const std::filesystem::path& path, const SourceOptions& options) {
+  Opened opened;
+  cv::Mat rgb;
+  bool pair = false;
+  if (const auto two = media::read_stereo_photo(path)) {
+    opened.metadata = two->left.metadata;
+    rgb = media::display_rgb8(two->left);
+    pair = true;
+  } else {
+    const auto picture = media::read_picture(path);
+    opened.metadata = picture.metadata;
+    check_size(path, picture.rgb.size());
+    rgb = media::display_rgb8(picture);
+  }
+  Claims file = claims_of(opened.metadata);
+  Claims asked = asked_claims(options);
+  if (pair && !asked.eyes) {
+    file.eyes = EyeLayout{EyeLayout::Packing::kTwoPictures};
+    if (file.evidence.empty()) file.evidence = "metadata";
+  }
+  opened.seen = recognise(path, rgb.size(), file, asked);
+  check_eyes(path, rgb, opened.seen);
+  opened.eye = split_eyes(rgb, opened.seen.eyes)[0];
+  return opened;
+}
+
+// The part of the sphere that a picture which is not equirectangular shows, as large as it takes to
+// keep its pixels: the longitudes that it reaches.
+SphereWindow window_around(const PictureModel& model) {
+  const int full_width =
+      std::max(16, static_cast<int>(std::lround(model.pixels_per_radian() * 2.0 * kPi / 4.0)) * 4);
+  auto window = SphereWindow::whole(full_width, full_width / 2);
+  const auto border = model.direction_at(0.0, model.size().height / 2.0);
+  const bool lens =
+      model.kind() == PictureKind::kFisheye || model.kind() == PictureKind::kStereographic ||
+      model.kind() == PictureKind::kEquisolid || model.kind() == PictureKind::kOrthographic ||
+      model.kind() == PictureKind::kHalfEquirectangular;
+  if (!lens || !border) return window;
+  const double reach = std::abs(std::atan2(border->x(), -border->z()));
+  const int half =
+      std::min(full_width / 2, static_cast<int>(std::ceil(reach / kPi * full_width / 2.0)));
+  // Lenses that look behind themselves show all longitudes around the poles.
+  if (half > full_width * 0.35) return window;
+  window.left = full_width / 2 - half;
+  window.width = 2 * half;
+  return window;
+}
+
+// Makes the source equirectangular, if it is not.
+void unfold(const PictureModel& model, const cv::Mat& eye, Source& source) {
+  if (const auto own = model.window()) {
+    source.rgb = eye;
+    source.window = *own;
+    return;
+  }
+  source.window = window_around(model);
+  const auto target = PictureModel::equirectangular(source.window);
+  const double shrink = model.pixels_per_radian() / target.pixels_per_radian();
+  const projection::SphereSampler sampler(eye, model, projection::SphereInterpolation::kBicubic,
+                                          shrink > 1.2 ? shrink : 1.0);
+  projection::reproject(sampler, target, Eigen::Matrix3d::Identity(), source.rgb, &source.valid);
+  source.resampled = true;
+  if (cv::countNonZero(source.valid) == source.valid.rows * source.valid.cols) {
+    source.valid.release();
+  }
+}
+
+// A pair of flat eyes may be squeezed to half of their size.
+cv::Mat unsqueezed(const cv::Mat& eye, const EyeLayout& eyes) {
+  if (!eyes.squeezed) return eye;
+  const bool beside = eyes.packing == EyeLayout::Packing::kSideBySide;
+  cv::Mat result;
+  cv::resize(eye, result, {}, beside ? 2.0 : 1.0, beside ? 1.0 : 2.0, cv::INTER_CUBIC);
+  return result;
 }
 
 // The panorama as seen by the turned camera; a part of the sphere becomes a part of the whole one.
@@ -81,9 +121,17 @@ void level(Source& source, const SourceOptions& options) {
   const projection::PanoramaSampler sampler(source.rgb, source.window);
   auto turned = sampler.reproject(
       target, rotation_from_yaw_pitch_roll(options.yaw, options.pitch, options.roll));
+  if (!source.valid.empty()) {
+    const auto seen = projection::PanoramaSampler(source.valid, source.window)
+                          .reproject(target, rotation_from_yaw_pitch_roll(
+                                                 options.yaw, options.pitch, options.roll));
+    turned.valid &= seen.picture > 127;
+  } else if (whole) {
+    turned.valid.release();
+  }
   source.rgb = turned.picture;
   source.turned = true;
-  source.valid = whole ? cv::Mat() : turned.valid;
+  source.valid = turned.valid;
   source.window = target;
 }
 
@@ -115,28 +163,11 @@ void take_photo(Source& source, const media::PictureMetadata& metadata,
 
 }  // namespace
 
-Recognition recognise(const std::filesystem::path& path, cv::Size size,
-                      const media::PictureMetadata& metadata, InputProjection asked) {
-  check_size(path, size);
-  if (asked != InputProjection::kAuto) return as_asked(size, metadata, asked);
-  const auto panorama = [&](SphereWindow window, const char* evidence) {
-    return Recognition{InputProjection::kEquirectangular, window, evidence};
-  };
-  if (metadata.crop) return panorama(window_of(*metadata.crop, size), "GPano");
-  if (metadata.equirectangular) return panorama(whole_circle(size), "GPano");
-  const int off_by = std::abs(size.width - 2 * size.height);
-  const auto whole = SphereWindow::whole(size.width, size.height);
-  if (off_by <= 2) return panorama(whole, "2:1");
-  if (off_by <= 0.03 * size.width && name_says_panorama(path)) return panorama(whole, "file name");
-  if (size.width > kWidestPhoto * size.height) {
-    throw Error(fmt::format("cannot tell what '{}' shows: {}x{} is {}, neither a photo nor a whole "
-                            "360 panorama, and it has no GPano metadata",
-                            path.string(), size.width, size.height, ratio_text(size)))
-        .hint(
-            "give input.projection=flat or input.projection=equirectangular, or add the GPano "
-            "tags");
-  }
-  return {InputProjection::kFlat, {}, "aspect ratio"};
+Claims asked_claims(const SourceOptions& options) {
+  Claims asked;
+  asked.projection = options.projection;
+  asked.eyes = options.eyes;
+  return asked;
 }
 
 std::optional<Radians> fov_from_exif(const media::PictureMetadata& metadata, cv::Size size) {
@@ -153,33 +184,21 @@ Radians vertical_fov(Radians horizontal, cv::Size size) {
 Source open_source(const std::filesystem::path& path, const SourceOptions& options) {
   Source source;
   source.path = path;
-  media::PictureMetadata metadata;
-  {
-    const auto picture = media::read_picture(path);
-    metadata = picture.metadata;
-    check_size(path, picture.rgb.size());
-    source.rgb = media::display_rgb8(picture);
-  }
-  auto seen = recognise(path, source.rgb.size(), metadata, options.projection);
-  if (seen.projection == InputProjection::kFlat) {
+  const auto [metadata, seen, eye] = open_left_eye(path, options);
+  source.resampled = seen.eyes.is_pair();
+  if (seen.projection == PictureKind::kFlat) {
+    source.rgb = unsqueezed(eye, seen.eyes);
     take_photo(source, metadata, options);
   } else {
     source.panorama = true;
-    source.window = seen.window;
-    if (seen.projection == InputProjection::kDualFisheye) {
-      const int width = source.rgb.cols / 2 * 2;
-      source.rgb =
-          projection::equirectangular_from_dual_fisheye(source.rgb, options.fisheye_fov, width);
-      source.window = SphereWindow::whole(source.rgb.cols, source.rgb.rows);
-      seen.evidence = "dual fisheye";
-    }
+    unfold(eye_model(seen, options.horizontal_fov, options.fisheye_fov), eye, source);
     source.described =
-        fmt::format("{} {}x{} ({})", source.window.is_whole() ? "panorama" : "part of a panorama",
-                    source.rgb.cols, source.rgb.rows, seen.evidence);
+        fmt::format("{} {}x{} ({})", describe(seen), eye.cols, eye.rows, seen.evidence);
     source.original_window = source.window;
     level(source, options);
     if (options.nadir.value() > 0.0) fill_nadir(source.rgb, source.window, options.nadir);
   }
+  if (seen.eyes.is_pair()) source.described += ", the left eye of both";
   spdlog::info("'{}': {}", path.string(), source.described);
   return source;
 }

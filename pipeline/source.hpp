@@ -4,6 +4,8 @@
 
 #include "core/angle.hpp"
 #include "media/picture.hpp"
+#include "pipeline/recognition.hpp"
+#include "projection/picture_model.hpp"
 #include "projection/sphere_window.hpp"
 
 #include <filesystem>
@@ -14,12 +16,13 @@
 
 namespace vergence::pipeline {
 
-enum class InputProjection { kAuto, kFlat, kEquirectangular, kDualFisheye };
-
 struct SourceOptions {
-  InputProjection projection = InputProjection::kAuto;
+  // What the picture shows; nothing = as its metadata, name and shape tell.
+  std::optional<projection::PictureKind> projection;
+  std::optional<EyeLayout> eyes;          // how the eyes' pictures lie in it; nothing = likewise
   std::optional<Radians> horizontal_fov;  // of a flat photo; without it EXIF, else kUsualPhotoFov
-  Radians fisheye_fov = Radians::from_degrees(190);  // of each lens of a dual fisheye
+  // Of a fisheye's circle; without it what the file's name tells, else 190 degrees.
+  std::optional<Radians> fisheye_fov;
   // A panorama is shown as a camera would see it that is turned by these angles from the one that
   // took it (core/rotation.hpp): pitch -10 degrees levels a camera that was tilted up by 10.
   Radians yaw;
@@ -44,25 +47,15 @@ struct Source {
   projection::SphereWindow window;           // of a panorama, as `rgb` has it now
   projection::SphereWindow original_window;  // as the file had it, before it was turned
   bool turned = false;                       // by view.yaw_deg, pitch_deg, roll_deg
-  Radians fov_x;                             // of a flat photo
+  bool resampled = false;  // to an equirectangular picture, or one eye out of a pair: `rgb` is not
+                           // the file's picture
+  Radians fov_x;           // of a flat photo
   Radians fov_y;
   std::string described;  // "panorama 4096x2048 (GPano)"
 };
 
-// What a picture shows, and how one can tell.
-struct Recognition {
-  InputProjection projection = InputProjection::kFlat;  // never kAuto
-  projection::SphereWindow window;                      // kEquirectangular
-  std::string evidence;                                 // "GPano", "2:1", "file name", "as asked"
-};
-
-// Decides what a picture of `size` shows: what was asked for, else its GPano metadata, else 2:1 (to
-// 2 pixels, or to 3 % where the file name says so: "360", "equirect", "pano", "photosphere" as a
-// word), else flat. A picture wider than 2.5:1 without metadata is neither a photo nor a whole
-// panorama: Error. Asked for as equirectangular, a picture that is not 2:1 shows the full circle
-// around the horizon (wider) or the whole sphere (higher).
-[[nodiscard]] Recognition recognise(const std::filesystem::path& path, cv::Size size,
-                                    const media::PictureMetadata& metadata, InputProjection asked);
+// What the options ask for, as recognise() takes it.
+[[nodiscard]] Claims asked_claims(const SourceOptions& options);
 
 // The horizontal field of view of a flat photo of `size` by EXIF's 35 mm focal length (the diagonal
 // of 36 x 24 mm against the picture's); nothing if EXIF is silent.
@@ -72,8 +65,9 @@ struct Recognition {
 // The vertical field of view of square pixels.
 [[nodiscard]] Radians vertical_fov(Radians horizontal, cv::Size size);
 
-// Reads and prepares a picture. Says what it took it for at log level info. Throws Error naming the
-// file.
+// Reads and prepares a picture. Of a pair of eyes the left one is taken. Lenses, cube maps and
+// other projections of the sphere become equirectangular, hemispheres a window of the sphere. Says
+// what it took it for at log level info. Throws Error naming the file.
 [[nodiscard]] Source open_source(const std::filesystem::path& path, const SourceOptions& options);
 
 // Paints the disc around straight down with colours that continue those on its rim as smoothly as

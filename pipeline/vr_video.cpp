@@ -59,19 +59,19 @@ VideoView flat_view(const fs::path& path, const SourceOptions& options) {
 
 VideoView view_of(const fs::path& path, const SourceOptions& options,
                   const std::optional<media::VideoInfo>& info) {
-  if (!info && options.projection == InputProjection::kAuto) {
+  if (!info && !options.projection) {
     throw Error(ErrorCode::kUsage, "what a pipe shows cannot be looked up beforehand")
         .hint("give input.projection=flat or input.projection=equirectangular");
   }
   if (!info) {
-    if (options.projection == InputProjection::kFlat) return flat_view(path, options);
+    if (options.projection == projection::PictureKind::kFlat) return flat_view(path, options);
     return {true, [](cv::Size size) {
               return PictureModel::equirectangular(
                   projection::SphereWindow::whole(size.width, size.height));
             }};
   }
   const auto seen = recognise(path, info->size, metadata_of(*info), options.projection);
-  if (seen.projection == InputProjection::kFlat) return flat_view(path, options);
+  if (seen.projection == projection::PictureKind::kFlat) return flat_view(path, options);
   spdlog::info("'{}': 360 video {}x{} ({})", path.string(), info->size.width, info->size.height,
                seen.evidence);
   return {true, [model = PictureModel::equirectangular(seen.window)](cv::Size size) {
@@ -246,6 +246,7 @@ std::vector<fs::path> make_vr_video(const SbsItem& item, VrOptions options,
   job.maker = [frame = options.frame, model = view.model, meaning = depth.meaning] {
     return std::make_unique<VrFrameMaker>(frame, model, meaning);
   };
+  if (view.panorama) job.filter_picture = stereo::FilterPicture::kSphere;
   job.task = "making VR frames";
   job.stereo = stereo_tag(options.frame);
   job.spherical = spherical_tag(options.frame);

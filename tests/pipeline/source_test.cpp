@@ -12,21 +12,22 @@
 namespace vergence::pipeline {
 namespace {
 
+using projection::PictureKind;
 using projection::SphereWindow;
 
 Recognition recognised(const char* name, cv::Size size, const media::PictureMetadata& metadata = {},
-                       InputProjection asked = InputProjection::kAuto) {
+                       std::optional<PictureKind> asked = std::nullopt) {
   return recognise(name, size, metadata, asked);
 }
 
 TEST(Recognise, TakesTwoToOneForAPanorama) {
   for (const cv::Size size : {cv::Size(4096, 2048), cv::Size(4095, 2048), cv::Size(4098, 2048)}) {
     const auto seen = recognised("a.jpg", size);
-    EXPECT_EQ(seen.projection, InputProjection::kEquirectangular);
+    EXPECT_EQ(seen.projection, PictureKind::kEquirectangular);
     EXPECT_EQ(seen.evidence, "2:1");
     EXPECT_EQ(seen.window, SphereWindow::whole(size.width, size.height));
   }
-  EXPECT_EQ(recognised("a.jpg", {4000, 2100}).projection, InputProjection::kFlat);
+  EXPECT_EQ(recognised("a.jpg", {4000, 2100}).projection, PictureKind::kFlat);
 }
 
 TEST(Recognise, BelievesTheNameWhenTheShapeIsNearlyRight) {
@@ -34,9 +35,9 @@ TEST(Recognise, BelievesTheNameWhenTheShapeIsNearlyRight) {
   EXPECT_EQ(recognised("Equirect-3.png", {2000, 990}).evidence, "file name");
   EXPECT_EQ(recognised("panorama.png", {2000, 990}).evidence, "file name");
   // A number or a word that only contains the hint is no hint, and no hint makes 4:3 a panorama.
-  EXPECT_EQ(recognised("IMG_23604.jpg", {2000, 1010}).projection, InputProjection::kFlat);
-  EXPECT_EQ(recognised("companion.jpg", {2000, 1010}).projection, InputProjection::kFlat);
-  EXPECT_EQ(recognised("room_360.jpg", {2000, 1500}).projection, InputProjection::kFlat);
+  EXPECT_EQ(recognised("IMG_23604.jpg", {2000, 1010}).projection, PictureKind::kFlat);
+  EXPECT_EQ(recognised("companion.jpg", {2000, 1010}).projection, PictureKind::kFlat);
+  EXPECT_EQ(recognised("room_360.jpg", {2000, 1500}).projection, PictureKind::kFlat);
 }
 
 TEST(Recognise, BelievesMetadataFirst) {
@@ -58,10 +59,10 @@ TEST(Recognise, RefusesToGuessAtThreeToOne) {
                  "360 panorama, and it has no GPano metadata; give input.projection=flat or "
                  "input.projection=equirectangular, or add the GPano tags");
   }
-  const auto circle = recognised("wide.jpg", {3000, 1000}, {}, InputProjection::kEquirectangular);
+  const auto circle = recognised("wide.jpg", {3000, 1000}, {}, PictureKind::kEquirectangular);
   EXPECT_EQ(circle.window, (SphereWindow{3000, 1500, 0, 250, 3000, 1000}));
-  EXPECT_EQ(recognised("wide.jpg", {3000, 1000}, {}, InputProjection::kFlat).projection,
-            InputProjection::kFlat);
+  EXPECT_EQ(recognised("wide.jpg", {3000, 1000}, {}, PictureKind::kFlat).projection,
+            PictureKind::kFlat);
 }
 
 TEST(Recognise, RefusesPicturesThatAreTooSmall) {
@@ -112,7 +113,7 @@ TEST(OpenSource, MarksWhatACroppedPanoramaDoesNotShow) {
   const auto path = folder / "wide.png";
   media::write_picture(path, gradient(256, 64));
   SourceOptions options;
-  options.projection = InputProjection::kEquirectangular;
+  options.projection = PictureKind::kEquirectangular;
   const auto upright = open_source(path, options);
   EXPECT_EQ(upright.window, (SphereWindow{256, 128, 0, 32, 256, 64}));
   options.pitch = Radians::from_degrees(30);
