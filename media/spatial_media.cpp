@@ -133,6 +133,11 @@ void read_vexu(Box vexu, VideoTagFacts::Apple& apple) {
   if (const Box* packing = vexu.child("pack")) apple.packing = code_in(*packing, "pkin");
 }
 
+cv::Size size_of_entry(const Box& entry) {
+  return {static_cast<int>(mp4::number_at(entry.fields, 24, 2)),
+          static_cast<int>(mp4::number_at(entry.fields, 26, 2))};
+}
+
 void read_entry(const Box& entry, VideoTagFacts& facts) {
   const Box* stereo = entry.child("st3d");
   if (stereo != nullptr && stereo->fields.size() >= 5) {
@@ -149,6 +154,7 @@ void read_entry(const Box& entry, VideoTagFacts& facts) {
   facts.eyes_in_layers = entry.child("lhvC") != nullptr;
   facts.encrypted = entry.type == "encv";
   facts.sample_entry = entry.type;
+  if (entry.fields.size() >= 28) facts.size = size_of_entry(entry);
 }
 
 bool is_v1(const Box& box) {
@@ -213,11 +219,6 @@ void insert_tags(Box& entry, std::vector<Box> tags) {
                                   [](const Box& box) { return box.type == "btrt"; });
   entry.children.insert(place, std::make_move_iterator(tags.begin()),
                         std::make_move_iterator(tags.end()));
-}
-
-cv::Size size_of_entry(const Box& entry) {
-  return {static_cast<int>(mp4::number_at(entry.fields, 24, 2)),
-          static_cast<int>(mp4::number_at(entry.fields, 26, 2))};
 }
 
 std::vector<Box> tag_boxes(const VideoTags& tags) {

@@ -120,4 +120,10 @@ std::optional<StereoFacts> stereo_of(const AVStream& stream, const AVFrame& fram
   return StereoFacts{.tag = *tag, .right_first = (data->flags & AV_STEREO3D_FLAG_INVERT) != 0};
 }
 
+std::optional<StereoTag> bitstream_stereo_of(const AVFrame& frame) {
+  const AVFrameSideData* entry = av_frame_get_side_data(&frame, AV_FRAME_DATA_STEREO3D);
+  if (entry == nullptr || entry->size < sizeof(AVStereo3D)) return std::nullopt;
+  return tag_of(reinterpret_cast<const AVStereo3D*>(entry->data)->type);
+}
+
 }  // namespace vergence::media

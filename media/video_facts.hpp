@@ -40,4 +40,7 @@ struct StereoFacts {
 // Nothing where neither the container nor the bitstream speaks of two eyes.
 [[nodiscard]] std::optional<StereoFacts> stereo_of(const AVStream& stream, const AVFrame& frame);
 
+// What the bitstream alone says.
+[[nodiscard]] std::optional<StereoTag> bitstream_stereo_of(const AVFrame& frame);
+
 }  // namespace vergence::media

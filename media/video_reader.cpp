@@ -7,8 +7,8 @@
 #include "media/libav.hpp"
 #include "media/other_streams.hpp"
 #include "media/picture.hpp"
-#include "media/video_color.hpp"
 #include "media/stream_tags.hpp"
+#include "media/video_color.hpp"
 #include "media/video_facts.hpp"
 #include "media/video_input.hpp"
 
@@ -512,6 +512,7 @@ void VideoReader::State::learn_from_decoded() {
   info.interlaced = is_interlaced(stream, *decoded);
   info.hdr = hdr_of(stream, *decoded);
   info.spherical = spherical_of(stream);
+  info.bitstream_stereo = bitstream_stereo_of(*decoded);
   if (const auto stereo = stereo_of(stream, *decoded)) {
     info.stereo = stereo->tag;
     info.stereo_right_first = stereo->right_first;

@@ -66,9 +66,10 @@ struct VideoInfo {
   bool interlaced = false;
   ColorTags color;  // matrix and range are those used, guessed where the file is silent
   HdrMetadata hdr;
-  std::optional<StereoTag> stereo;        // that the file says it is already
-  bool stereo_right_first = false;        // and that the right eye lies on the left or above
-  std::optional<SphericalTag> spherical;  // that the file says what part of the sphere it shows
+  std::optional<StereoTag> stereo;            // that the file says it is already
+  bool stereo_right_first = false;            // and that the right eye lies on the left or above
+  std::optional<StereoTag> bitstream_stereo;  // that its frame packing messages say
+  std::optional<SphericalTag> spherical;      // that the file says what part of the sphere it shows
   std::vector<StreamInfo> streams;
 };
 

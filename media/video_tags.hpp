@@ -61,6 +61,7 @@ struct VideoTagFacts {
   bool fragmented = false;
   bool quicktime = false;  // .mov rather than .mp4
   int num_video_tracks = 0;
+  cv::Size size;             // of the first video track's pictures
   std::string sample_entry;  // "avc1", "hvc1", ... of the first video track
 };
 

@@ -182,6 +182,14 @@ void XmpPacket::set(const XmpNamespace& space, const char* property, const std::
   xmp_set_property(xmp_.get(), space.uri, property, value.c_str(), 0);
 }
 
+void XmpPacket::remove(const XmpNamespace& space) {
+  if (!xmp_) return;
+  const Turn turn;
+  for (const auto& property : children(xmp_.get(), space.uri)) {
+    xmp_delete_property(xmp_.get(), space.uri, property.name.c_str());
+  }
+}
+
 void XmpPacket::keep_descriptions(bool flat_only) {
   if (!xmp_) return;
   const Turn turn;

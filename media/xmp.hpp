@@ -36,6 +36,9 @@ class XmpPacket {
 
   void set(const XmpNamespace& space, const char* property, const std::string& value);
 
+  // Takes away all properties of a namespace.
+  void remove(const XmpNamespace& space);
+
   // Leaves what describes the photo whatever becomes of its pixels: title, author, rights, place,
   // camera, dates. All else goes: sizes, orientation, thumbnails, panorama and depth tags, editing
   // history. `flat_only`: lists and structures go too, so that serialized() has attributes alone.
