@@ -183,6 +183,10 @@ Encoder make_encoder(heif_context* context, const HeifOptions& options, std::str
   const bool full_color = options.av1 && options.quality >= 90;
   check_encoded(heif_encoder_set_parameter_string(raw, "chroma", full_color ? "444" : "420"),
                 coding);
+  // Several times as fast as what libheif takes itself, at the same quality and a few per cent more
+  // bytes. Encoders other than x265 and aom may not know the word; they keep their own pace.
+  static_cast<void>(options.av1 ? heif_encoder_set_parameter(raw, "speed", "8")
+                                : heif_encoder_set_parameter(raw, "preset", "fast"));
   return encoder;
 }
 
