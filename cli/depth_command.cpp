@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // vergence depth INPUT... [-o OUT]
+#include "cli/recording.hpp"
 #include "cli/work.hpp"
 #include "pipeline/depth_output.hpp"
 #include "pipeline/options.hpp"
@@ -23,7 +24,7 @@ void run_depth(const Work& work) {
   const auto batch = pipeline::plan_batch(work.inputs, work.output,
                                           {"_depth", "." + output_options.format, kExtensions});
   const auto predictors =
-      own ? std::vector<std::unique_ptr<DepthPredictor>>() : pipeline::make_predictors(work.config);
+      own ? std::vector<std::unique_ptr<DepthPredictor>>() : shared_networks(work);
   for_each_input(work, batch.size(), [&](std::size_t i) {
     const auto& [input, output] = batch[i];
     const auto source = pipeline::open_source(input, source_options);
@@ -37,6 +38,7 @@ void run_depth(const Work& work) {
     work.progress.advance();
     work.progress.end();
     for (const auto& path : paths) work.print(path.string());
+    if (work.note_result) work.note_result(input, paths.front());
   });
 }
 

@@ -33,6 +33,10 @@ pipeline::EvalReport evaluate(const Work& work) {
 
 void run_eval(const Work& work) {
   const auto report = evaluate(work);
+  if (work.note_metrics) {
+    const auto& compared = work.inputs.empty() ? work.prediction : work.inputs.at(1);
+    work.note_metrics(compared, report.json);
+  }
   if (work.json == "-") {
     work.print(report.json);
     return;

@@ -5,11 +5,10 @@
 #include "cli/command_line.hpp"
 #include "cli/completion.hpp"
 #include "cli/interrupt_watch.hpp"
+#include "cli/multirun.hpp"
 #include "cli/progress.hpp"
-#include "cli/work.hpp"
 #include "config/config.hpp"
 #include "core/error.hpp"
-#include "core/module.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -85,34 +84,41 @@ config::Config compose(const CommandLine& line) {
   return config::compose(compose_request(line));
 }
 
-void work(const CommandLine& line, Console& console) {
+// Whether a job, or several, can be made of a command.
+bool works_on_files(const std::string& command) {
+  return command != "models" && command != "compare" && command != "collect";
+}
+
+void work(const Typed& typed, const Host& host) {
   const InterruptWatch watch;
-  const auto config = compose(line);
-  const Work work{
-      .command = line.command,
-      .inputs = line.inputs,
-      .output = line.output,
-      .prediction = line.prediction,
-      .ground_truth = line.ground_truth,
-      .json = line.json,
-      .find_param = line.find_param,
-      .config = config,
-      .progress = console,
-      .print = &print,
-      .complain = [&](const std::exception& error) { console.print("error: " + describe(error)); }};
-  const auto run = reinterpret_cast<decltype(&vergence_run_command)>(
-      module_symbol("commands", "vergence_run_command"));
-  run(work);
+  const auto& line = typed.line;
+  if (!line.worker.empty()) {
+    run_worker(line.worker, host);
+  } else if (!line.rerun.empty()) {
+    rerun(typed, host);
+  } else if (line.command == "compare") {
+    run_compare(line, host);
+  } else if (line.command == "collect") {
+    run_collect(line, host);
+  } else if (!works_on_files(line.command)) {
+    run_command(line, compose(line), host);
+  } else if (line.multirun) {
+    run_multirun(typed, host);
+  } else {
+    run_single(typed, compose(line), host);
+  }
 }
 
 // Everything but the exit code. Throws.
-void run(const CommandLine& line, Console& console) {
+void run(const Typed& typed, Console& console) {
+  const auto& line = typed.line;
   if (const auto text = answer(line)) {
     print(*text);
-  } else if (line.command.empty()) {
+  } else if (line.command.empty() && line.worker.empty() && line.rerun.empty()) {
     throw Error(ErrorCode::kUsage, "no command was given").hint("see `vergence --help`");
   } else {
-    work(line, console);
+    work(typed,
+         {.console = console, .version = VERGENCE_VERSION, .print = &print, .describe = &describe});
   }
 }
 
@@ -146,7 +152,7 @@ int main_of(const std::vector<std::string>& arguments) {
     const bool silent = line.quiet && line.progress == ProgressStyle::kAuto;
     console = std::make_unique<Console>(silent ? ProgressStyle::kNone : line.progress);
     set_up_log(*console, line);
-    run(line, *console);
+    run({line, arguments}, *console);
     return 0;
   } catch (const std::exception& error) {
     if (console) console->end();

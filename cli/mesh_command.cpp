@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // vergence mesh INPUT [-o OUT.glb|gltf|fbx|obj|ply] [--depth FILE]
+#include "cli/recording.hpp"
 #include "cli/work.hpp"
 #include "core/error.hpp"
 #include "pipeline/mesh_job.hpp"
@@ -58,7 +59,7 @@ class MeshCommand {
       return {std::move(depth), source.rgb};
     }
     // Made once, for the first picture that needs it.
-    if (predictors_.empty()) predictors_ = pipeline::make_predictors(work_.config);
+    if (predictors_.empty()) predictors_ = shared_networks(work_);
     auto depth = pipeline::estimate_depth(source, predictors_, depth_options_, work_.progress);
     return {std::move(depth), source.rgb};
   }

@@ -53,7 +53,9 @@ std::vector<runs::Metric> metrics_in(const std::string& json) {
   }
   const bool weighted = report.contains("spherical") && report["spherical"].is_object();
   flatten(report[weighted ? "spherical" : "plain"], "", metrics);
-  if (report.contains("seam")) flatten(report["seam"], "seam", metrics);
+  if (const auto& seam = report["seam"]; seam.is_object()) {
+    flatten(seam.at("seam"), "seam", metrics);
+  }
   std::erase_if(metrics, [](const runs::Metric& metric) {
     return metric.first == "num_pixels" || metric.first == "total_weight";
   });
@@ -230,7 +232,7 @@ void run_recorded(const Work& work, const std::function<void(const Work&)>& comm
   Recorder(work).run(command);
 }
 
-std::vector<std::unique_ptr<DepthPredictor>> networks_for(const Work& work) {
+std::vector<std::unique_ptr<DepthPredictor>> shared_networks(const Work& work) {
   return work.record != nullptr ? pool().predictors(work.config)
                                 : pipeline::make_predictors(work.config);
 }

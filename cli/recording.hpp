@@ -20,6 +20,6 @@ void run_recorded(const Work& work, const std::function<void(const Work&)>& comm
 
 // The networks that the configuration asks for. Jobs that are recorded share them and their maps
 // within this process.
-[[nodiscard]] std::vector<std::unique_ptr<DepthPredictor>> networks_for(const Work& work);
+[[nodiscard]] std::vector<std::unique_ptr<DepthPredictor>> shared_networks(const Work& work);
 
 }  // namespace vergence::cli

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // vergence sbs INPUT... [-o OUT]
+#include "cli/recording.hpp"
 #include "cli/work.hpp"
 #include "core/error.hpp"
 #include "pipeline/options.hpp"
@@ -67,7 +68,7 @@ class SbsCommand {
         !options_.own && std::any_of(items.begin(), items.end(),
                                      [](const SbsItem& item) { return item.depth.empty(); });
     if (!needed) return {};
-    return pipeline::make_predictors(work_.config);
+    return shared_networks(work_);
   }
 
   [[nodiscard]] pipeline::StereoScene open(const SbsItem& item) {

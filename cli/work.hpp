@@ -5,8 +5,10 @@
 
 #include "config/config.hpp"
 #include "core/progress.hpp"
+#include "runs/record.hpp"
 
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -26,6 +28,15 @@ struct Work {
   Progress& progress;
   std::function<void(std::string_view)> print;          // a line (or table) to stdout
   std::function<void(const std::exception&)> complain;  // one input failed, the others go on
+
+  // Of jobs that are recorded (cli/recording.hpp).
+  runs::Record* record = nullptr;                        // null: nothing is
+  std::filesystem::path record_folder = {};              // where its files are
+  std::vector<std::filesystem::path> input_files = {};   // folders among the inputs taken apart
+  // A depth map was made of an input; metrics (JSON) were measured. Empty where nobody listens.
+  std::function<void(const std::filesystem::path& input, const std::filesystem::path& output)>
+      note_result = {};
+  std::function<void(const std::string& input, const std::string& json)> note_metrics = {};
 };
 
 // One file each.
@@ -45,5 +56,14 @@ void for_each_input(const Work& work, std::size_t count,
 
 }  // namespace vergence::cli
 
-// The module's only symbol. Throws what the commands throw.
+// The module's symbols. Throws what the commands throw.
 extern "C" void vergence_run_command(const vergence::cli::Work& work);
+
+// The files behind a command's inputs: folders stand for the pictures in them, or for `sbs` and
+// `vr180` for all files. Throws Error for one that is not there.
+extern "C" void vergence_input_files(const std::string& command,
+                                     const std::vector<std::string>& inputs,
+                                     std::vector<std::string>& files);
+
+// Throws Error(kUsage) where keys contradict each other in a way that the schema does not tell.
+extern "C" void vergence_check_settings(const vergence::cli::Work& work);

@@ -231,22 +231,27 @@ class Resolver {
       result.data = job_.name;
     } else if (name == "job.override_dirname") {
       result.data = escaped_for_folders(job_.overrides);
-    } else if (name == "input.stem") {
+    } else if (name == "input.stem" || name == "input.dir") {
       if (job_.inputs.size() > 1) {
-        throw Failure(fmt::format("the job has {} inputs, so '${{vergence.input.stem}}' names none",
-                                  job_.inputs.size()));
+        throw Failure(fmt::format("the job has {} inputs, so '${{vergence.{}}}' names none",
+                                  job_.inputs.size(), name));
       }
       // Without an input it waits for one.
       result.data = job_.inputs.empty() ? std::string(kMandatory)
-                                        : std::filesystem::path(job_.inputs[0]).stem().string();
+                                        : of_the_input(job_.inputs[0], name == "input.dir");
       if (!is_utf8(*result.as<std::string>())) throw Failure("the input's name is not UTF-8 text");
     } else {
       throw Failure(
           fmt::format("there is no '${{vergence.{}}}' (there are job.num, job.name, "
-                      "job.override_dirname and input.stem)",
+                      "job.override_dirname, input.stem and input.dir)",
                       name));
     }
     return result;
+  }
+
+  static std::string of_the_input(const std::filesystem::path& input, bool folder) {
+    if (!folder) return input.stem().string();
+    return input.has_parent_path() ? input.parent_path().string() : ".";
   }
 
   // "a=1,b=2" of the arguments, in their sorted order, with nothing that a folder's name cannot

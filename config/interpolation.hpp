@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // ${...} in strings. A key: ${a.b}, ${.sibling}, ${..of_the_parent}, ${list[0]}, ${a.${b}}; or a
 // resolver: ${env:NAME,default}, ${now:%Y-%m-%d}, ${select:key,default}; or what the job is:
-// ${vergence.job.num}, ${vergence.job.name}, ${vergence.input.stem}. A string that is one
-// interpolation takes over the value with its type, others become text. '\${' is a plain '${'.
+// ${vergence.job.num}, ${vergence.job.name}, ${vergence.input.stem}, ${vergence.input.dir}. A
+// string that is one interpolation takes over the value with its type, others become text. '\${' is
+// a plain '${'.
 #pragma once
 
 #include "config/config.hpp"

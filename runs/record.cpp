@@ -41,10 +41,14 @@ Value list_of(const std::vector<std::string>& texts) {
   return value_of(std::move(list));
 }
 
-Value table_of(const std::vector<Metric>& metrics) {
-  Value::Table table;
-  for (const auto& [name, number] : metrics) table.push_back({name, value_of(number)});
-  return value_of(std::move(table));
+// Names may hold dots and blanks, which keys of TOML may not.
+template <class Number>
+Value numbers_of(const std::vector<std::pair<std::string, Number>>& numbers) {
+  Value::List list;
+  for (const auto& [name, number] : numbers) {
+    list.push_back(value_of(Value::Table{{"name", value_of(name)}, {"value", value_of(number)}}));
+  }
+  return value_of(std::move(list));
 }
 
 Value files_of(const std::vector<FileNote>& files) {
@@ -63,7 +67,7 @@ Value metrics_of(const std::vector<MetricRow>& rows) {
   Value::List list;
   for (const auto& row : rows) {
     list.push_back(
-        value_of(Value::Table{{"input", value_of(row.input)}, {"values", table_of(row.values)}}));
+        value_of(Value::Table{{"input", value_of(row.input)}, {"values", numbers_of(row.values)}}));
   }
   return value_of(std::move(list));
 }
@@ -73,41 +77,30 @@ std::string toml_of(const Value& table) {
 }
 
 Value to_value(const Record& record) {
-  Value::Table seeds;
-  for (const auto& [name, seed] : record.seeds) seeds.push_back({name, value_of(seed)});
-  return value_of(Value::Table{
-      {"format", value_of(kFormat)},
-      {"status", value_of(std::string(to_string(record.status)))},
-      {"exit_code", value_of(std::int64_t{record.exit_code})},
-      {"message", value_of(record.message)},
-      {"number", value_of(std::int64_t{record.number})},
-      {"command_line", list_of(record.command_line)},
-      {"arguments", list_of(record.arguments)},
-      {"swept", list_of(record.swept)},
-      {"ground_truths", list_of(record.ground_truths)},
-      {"working_folder", value_of(record.working_folder.string())},
-      {"version", value_of(record.version)},
-      {"host", value_of(record.host)},
-      {"device", value_of(record.device)},
-      {"threads", value_of(std::int64_t{record.threads})},
-      {"started", value_of(record.started)},
-      {"seconds", value_of(record.seconds)},
-      {"views_predicted", value_of(record.views_predicted)},
-      {"views_reused", value_of(record.views_reused)},
-      {"inputs", files_of(record.inputs)},
-      {"outputs", files_of(record.outputs)},
-      {"previews", list_of(record.previews)},
-      {"metrics", metrics_of(record.metrics)},
-      {"seeds", value_of(std::move(seeds))},
-      // Names of stages have blanks, which bare keys have not.
-      {"stages", [&] {
-         Value::List list;
-         for (const auto& [stage, seconds] : record.stage_seconds) {
-           list.push_back(
-               value_of(Value::Table{{"stage", value_of(stage)}, {"seconds", value_of(seconds)}}));
-         }
-         return value_of(std::move(list));
-       }()}});
+  return value_of(Value::Table{{"format", value_of(kFormat)},
+                               {"status", value_of(std::string(to_string(record.status)))},
+                               {"exit_code", value_of(std::int64_t{record.exit_code})},
+                               {"message", value_of(record.message)},
+                               {"number", value_of(std::int64_t{record.number})},
+                               {"command_line", list_of(record.command_line)},
+                               {"arguments", list_of(record.arguments)},
+                               {"swept", list_of(record.swept)},
+                               {"ground_truths", list_of(record.ground_truths)},
+                               {"working_folder", value_of(record.working_folder.string())},
+                               {"version", value_of(record.version)},
+                               {"host", value_of(record.host)},
+                               {"device", value_of(record.device)},
+                               {"threads", value_of(std::int64_t{record.threads})},
+                               {"started", value_of(record.started)},
+                               {"seconds", value_of(record.seconds)},
+                               {"views_predicted", value_of(record.views_predicted)},
+                               {"views_reused", value_of(record.views_reused)},
+                               {"inputs", files_of(record.inputs)},
+                               {"outputs", files_of(record.outputs)},
+                               {"previews", list_of(record.previews)},
+                               {"metrics", metrics_of(record.metrics)},
+                               {"seeds", numbers_of(record.seeds)},
+                               {"stages", numbers_of(record.stage_seconds)}});
 }
 
 // Reads one file of a record with messages that name it.
@@ -143,15 +136,18 @@ class Reader {
     return result;
   }
 
-  [[nodiscard]] double number(const Value& value, std::string_view key) const {
-    if (const auto* real = value.as<double>()) return *real;
-    if (const auto* integer = value.as<std::int64_t>()) return static_cast<double>(*integer);
-    throw Error(fmt::format("the record '{}' is damaged: '{}' is no number", path_.string(), key));
+  [[nodiscard]] double number(const Value& table, std::string_view key) const {
+    const Value* value = config::child(table, key);
+    if (const auto* real = value != nullptr ? value->as<double>() : nullptr) return *real;
+    return static_cast<double>(get<std::int64_t>(table, key));
   }
 
-  [[nodiscard]] double number(const Value& table, const char* key) const {
-    const Value* value = config::child(table, key);
-    return number(value != nullptr ? *value : Value(), std::string_view(key));
+  [[nodiscard]] std::vector<Metric> numbers(const Value& table, std::string_view key) const {
+    std::vector<Metric> result;
+    for (const auto& item : get<Value::List>(table, key)) {
+      result.emplace_back(get<std::string>(item, "name"), number(item, "value"));
+    }
+    return result;
   }
 
   [[nodiscard]] std::vector<FileNote> files(std::string_view key) const {
@@ -171,9 +167,7 @@ class Reader {
     std::vector<MetricRow> rows;
     for (const auto& item : get<Value::List>("metrics")) {
       MetricRow row{.input = get<std::string>(item, "input"), .values = {}};
-      for (const auto& [name, value] : get<Value::Table>(item, "values")) {
-        row.values.emplace_back(name, number(value, std::string_view(name)));
-      }
+      row.values = numbers(item, "values");
       rows.push_back(std::move(row));
     }
     return rows;
@@ -220,14 +214,9 @@ void read_progress(const Reader& reader, Record& record) {
   record.outputs = reader.files("outputs");
   record.previews = reader.texts("previews");
   record.metrics = reader.metrics();
-  for (const auto& item : reader.get<Value::List>("stages")) {
-    record.stage_seconds.emplace_back(reader.get<std::string>(item, "stage"),
-                                      reader.number(item, "seconds"));
-  }
-  if (config::child(reader.tree(), "seeds") == nullptr) return;  // a table of none is not written
-  for (const auto& [name, value] : reader.get<Value::Table>("seeds")) {
-    record.seeds.emplace_back(
-        name, static_cast<std::int64_t>(reader.number(value, std::string_view("seeds"))));
+  record.stage_seconds = reader.numbers(reader.tree(), "stages");
+  for (const auto& [name, seed] : reader.numbers(reader.tree(), "seeds")) {
+    record.seeds.emplace_back(name, static_cast<std::int64_t>(seed));
   }
 }
 
