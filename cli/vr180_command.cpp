@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // vergence vr180 INPUT... [-o OUT]
+#include "cli/recording.hpp"
 #include "cli/work.hpp"
 #include "core/error.hpp"
 #include "pipeline/options.hpp"
@@ -34,7 +35,7 @@ class Vr180Command {
     const auto items = pipeline::plan_sbs(work_.inputs, work_.output, naming(),
                                           pipeline::sbs_batch_options(work_.config));
     if (pipeline::needs_depth(options_.frame) && !options_.own) {
-      networks_ = pipeline::make_predictors(work_.config);
+      networks_ = shared_networks(work_);
     }
     photos_.emplace(options_, networks_);
     for_each_input(work_, items.size(), [&](std::size_t i) {
