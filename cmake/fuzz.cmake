@@ -39,7 +39,7 @@ function(vergence_add_fuzz_program name)
   set(objects)
   foreach(source ${arg_SOURCES})
     string(REPLACE "/" "_" object ${source})
-    set(object ${CMAKE_CURRENT_BINARY_DIR}/fuzz/${object}.o)
+    set(object ${CMAKE_CURRENT_BINARY_DIR}/fuzz/${name}_${object}.o)
     add_custom_command(OUTPUT ${object}
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/fuzz
       COMMAND ${CMAKE_CXX_COMPILER_LAUNCHER} ${VERGENCE_CLANG} ${flags} -I${PROJECT_SOURCE_DIR}
