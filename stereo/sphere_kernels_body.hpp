@@ -319,7 +319,11 @@ void sample_rgb8(const Rgb8Picture& from, const float* x, const float* y, int co
     missed[i] = static_cast<std::uint8_t>(!inside);
     offset[i] = inside ? top * stride + left * 3 : 0;
   }
+  constexpr int kAhead = 24;
   for (int i = 0; i < count; ++i) {
+    const std::uint8_t* const soon = picture.pixels + offset[i + kAhead < count ? i + kAhead : i];
+    __builtin_prefetch(soon);
+    __builtin_prefetch(soon + stride);
     const std::uint8_t* const at = picture.pixels + offset[i];
     mix_rgb8(at, at + stride, part_x[i], part_y[i], out + std::ptrdiff_t{3} * i);
   }

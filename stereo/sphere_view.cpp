@@ -23,6 +23,10 @@ constexpr int kRowsPerTask = 16;
 constexpr int kBeside = 6;
 constexpr int kAbove = 5;
 
+// Surfaces tear at steps of the parallax above this, pixels. Less than in flat pictures: a pixel of
+// a sphere's picture is a greater angle, and steps are smaller.
+constexpr float kTear = 0.7F;
+
 // Steps of a displacement are no finer than this.
 constexpr float kStepsPerPixel = 256.0F;
 
@@ -30,6 +34,18 @@ constexpr auto kSeen = static_cast<unsigned char>(Visibility::kVisible);
 constexpr auto kRim = static_cast<unsigned char>(Visibility::kRim);
 constexpr auto kFilled = static_cast<unsigned char>(Visibility::kDisoccluded);
 constexpr auto kOutside = static_cast<unsigned char>(Visibility::kOutside);
+
+// Pixels at the near end of a hole that the near surface covers in part: in the hole, and beside
+// it, where the hole's colour is that of the next pixel or the one before.
+constexpr std::int16_t kHoleEnd = 4;
+constexpr std::int16_t kBeforeHole = 5;
+constexpr std::int16_t kAfterHole = 6;
+
+// Has the points read while others are worked on.
+void prefetch(const cv::Vec2f* points, int count) {
+  constexpr int kPointsPerLine = 8;
+  for (int i = 0; i < count; i += kPointsPerLine) __builtin_prefetch(points + i);
+}
 
 // Room for a block of pixels of any type.
 struct PixelBlock {
@@ -49,6 +65,7 @@ SphereView::SphereView(const EyeTable& table, const SphereStereoOptions& options
       shifts_(kNumBands),
       holes_(static_cast<std::size_t>(table.domain.size.height)) {
   row_options_.wrap = domain_.wrap_columns;
+  row_options_.tear_px = kTear;
   const int width = domain_.size.width;
   for (ScanlineRow& row : rows_) row.reserve(width, domain_.wrap_columns);
   for (std::vector<float>& shift : shifts_) shift.resize(static_cast<std::size_t>(width));
@@ -98,6 +115,10 @@ void SphereView::trace_row(int y, const SphereParallax& parallax, Eye eye, Scanl
   row.trace(shift, parallax.reach(), eye, row_options_);
   fill_pass_.take_row(y, row, shift.data());
   store_row(y, row);
+  for (const FilledRun& run : holes_[static_cast<std::size_t>(y)]) {
+    soften_end(y, run, eye, row, shift);
+  }
+  close_row(y);
 }
 
 void SphereView::store_row(int y, const ScanlineRow& row) {
@@ -128,6 +149,45 @@ void SphereView::store_row(int y, const ScanlineRow& row) {
     origin.far = static_cast<std::int16_t>(std::lround(moved / px_per_step_));
     origin.share = static_cast<std::int16_t>(std::lround(pixel.weight * kWhole));
   }
+}
+
+// Beyond the centre of the near surface's last pixel its colour, which the background has mixed
+// with, fades into the hole over one pixel.
+void SphereView::soften_end(int y, const FilledRun& run, Eye eye, const ScanlineRow& row,
+                            const std::vector<float>& shift) {
+  const int width = domain_.size.width;
+  const int side = eye == Eye::kRight ? 1 : -1;  // from the near surface to the hole
+  const int hole = eye == Eye::kRight ? run.first : run.last - 1;
+  const int end = hole - side;
+  if (end < 0 || end >= width) return;
+  auto* const steps = steps_.ptr<std::int16_t>(y);
+  if (steps[end] == kNotPlain) return;
+  const float source = row.source_x[static_cast<std::size_t>(end)];
+  const float rounded = eye == Eye::kRight ? std::ceil(source) : std::floor(source);
+  const auto last =
+      static_cast<std::size_t>(std::clamp(rounded, 0.0F, static_cast<float>(width - 1)));
+  float place = static_cast<float>(last) - static_cast<float>(side) * shift[last];
+  if (domain_.wrap_columns) {
+    place += std::round((static_cast<float>(end) - place) / static_cast<float>(width)) *
+             static_cast<float>(width);
+  }
+  auto* const origins = origins_.ptr<Origin>(y);
+  for (const int x : {end, hole}) {
+    const float beyond = static_cast<float>(side) * (static_cast<float>(x) - place);
+    if (beyond <= 0.0F || beyond >= 1.0F) continue;
+    const float moved = static_cast<float>(side) * (shift[last] - beyond);
+    const auto near = static_cast<std::int16_t>(std::lround(moved / px_per_step_));
+    const std::int16_t fill = x == hole ? origins[x].near : near;
+    const auto share = static_cast<std::int16_t>(std::lround((1.0F - beyond) * kWhole));
+    origins[x] = {near, fill, share, x == hole ? kHoleEnd : (side > 0 ? kBeforeHole : kAfterHole)};
+    steps[x] = kNotPlain;
+  }
+}
+
+// The columns behind the last one.
+void SphereView::close_row(int y) {
+  const int width = domain_.size.width;
+  auto* const steps = steps_.ptr<std::int16_t>(y);
   steps[width] = domain_.wrap_columns ? steps[0] : steps[width - 1];
   steps[width + 1] = steps[width];
 }
@@ -222,7 +282,9 @@ void SphereView::sample_domain(int y, const Run& run, bool far, const SpherePict
   const int count = run.last - run.first;
   for (int i = 0; i < count; ++i) {
     const int x = run.first + i;
-    const int moved = steps[x] != kNotPlain ? steps[x] : (far ? origins[x].far : origins[x].near);
+    const bool is_far = far || (steps[x] == kNotPlain && origins[x].visibility == kHoleEnd);
+    const int moved =
+        steps[x] != kNotPlain ? steps[x] : (is_far ? origins[x].far : origins[x].near);
     const float displacement = static_cast<float>(moved) * px_per_step_;
     const auto at = static_cast<std::size_t>(i);
     block.along[at] =
@@ -262,6 +324,16 @@ class SphereView::MixedPixels {
         return;
       }
       const float share = weight * static_cast<float>(origin.share) / kWhole;
+      if (origin.visibility >= kHoleEnd) {
+        const int hole = x + static_cast<int>(origin.visibility == kBeforeHole) -
+                         static_cast<int>(origin.visibility == kAfterHole);
+        parts[count++] = {static_cast<float>(origin.near) * view_.px_per_step_, share};
+        sum.filled += weight - share;
+        add_colour(
+            view_.colours_.ptr(y) + static_cast<std::size_t>(hole) * view_.colours_.elemSize(),
+            weight - share, sum);
+        return;
+      }
       parts[count++] = {static_cast<float>(origin.near) * view_.px_per_step_, share};
       parts[count++] = {static_cast<float>(origin.far) * view_.px_per_step_, weight - share};
     });
@@ -466,6 +538,7 @@ void SphereView::paint(const SpherePicture& picture, cv::Mat& view, cv::Mat* vis
         for (int first = 0; first < view.cols; first += kSphereBlock) {
           const int count = std::min(kSphereBlock, view.cols - first);
           for (int y = first_row; y < last_row; ++y) {
+            if (y + 1 < last_row) prefetch(table_.points.ptr<cv::Vec2f>(y + 1) + first, count);
             painter.paint(y, first, count, view, visibility);
           }
         }

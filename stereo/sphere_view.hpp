@@ -51,6 +51,9 @@ class SphereView {
   void trace_row(int y, const SphereParallax& parallax, Eye eye, ScanlineRow& row,
                  std::vector<float>& shift);
   void store_row(int y, const ScanlineRow& row);
+  void soften_end(int y, const FilledRun& run, Eye eye, const ScanlineRow& row,
+                  const std::vector<float>& shift);
+  void close_row(int y);
   void close_grid();
   void list_needed(int y, std::vector<Run>& runs) const;
   void fill_run(int y, const Run& run, const SpherePicture& picture);
