@@ -191,7 +191,9 @@ class SlurmLauncher {
     for (int i = 0; i < static_cast<int>(multirun_.job_folders.size()); ++i) {
       if (told_.contains(i)) continue;
       const auto status = read_record(job_record_folder(multirun_, i)).status;
-      if (has_ended(status)) {
+      // Slurm interrupts what it preempts; that is a loss, unless the user wanted it.
+      const bool taken_away = status == Status::kInterrupted && !multirun_.cancelled;
+      if (has_ended(status) && !taken_away) {
         tell(i);
         continue;
       }
@@ -207,6 +209,8 @@ class SlurmLauncher {
   }
 
   void cancel() {
+    multirun_.cancelled = true;
+    write_multirun(multirun_);
     for (const auto& id : multirun_.slurm_jobs) static_cast<void>(ask({"scancel", id}));
     for (int i = 0; i < static_cast<int>(multirun_.job_folders.size()); ++i) {
       if (has_ended(read_record(job_record_folder(multirun_, i)).status)) continue;

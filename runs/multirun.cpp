@@ -26,6 +26,12 @@ Value text_value(const std::string& text) {
   return value;
 }
 
+Value bool_value(bool flag) {
+  Value value;
+  value.data = flag;
+  return value;
+}
+
 template <class Items>
 Value list_value(const Items& items) {
   Value::List list;
@@ -117,6 +123,7 @@ void write_multirun(const Multirun& multirun) {
       {"job_folders", list_value(multirun.job_folders)},
       {"slurm_jobs", list_value(multirun.slurm_jobs)},
       {"submitted_again", list_value(multirun.submitted_again)},
+      {"cancelled", bool_value(multirun.cancelled)},
   };
   write_file(multirun.folder / kFileName,
              config::to_toml_file(table, [](const std::string&) { return false; }));
@@ -137,7 +144,8 @@ Multirun read_multirun(const fs::path& folder) {
                     .launcher = reader.get<std::string>("launcher"),
                     .job_folders = reader.list<std::string>("job_folders"),
                     .slurm_jobs = reader.list<std::string>("slurm_jobs"),
-                    .submitted_again = reader.list<std::int64_t>("submitted_again")};
+                    .submitted_again = reader.list<std::int64_t>("submitted_again"),
+                    .cancelled = reader.get<bool>("cancelled")};
   for (const auto& job : multirun.job_folders) check_inside(path, job);
   return multirun;
 }

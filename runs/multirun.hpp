@@ -22,6 +22,7 @@ struct Multirun {
   std::vector<std::string> job_folders;       // by number, relative to `folder`
   std::vector<std::string> slurm_jobs;        // Slurm's ids, one per submission
   std::vector<std::int64_t> submitted_again;  // jobs that were lost once
+  bool cancelled = false;                     // by Ctrl-C, while Slurm had the jobs
 };
 
 // Makes `wanted` as a new folder, with those above it; where it is there already, `wanted`_2, _3
