@@ -41,7 +41,7 @@ function(vergence_add_fuzz_program name)
     string(REPLACE "/" "_" object ${source})
     set(object ${CMAKE_CURRENT_BINARY_DIR}/fuzz/${name}_${object}.o)
     add_custom_command(OUTPUT ${object}
-      COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/fuzz
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/fuzz/${name}
       COMMAND ${CMAKE_CXX_COMPILER_LAUNCHER} ${VERGENCE_CLANG} ${flags} -I${PROJECT_SOURCE_DIR}
               "-isystem$<JOIN:${systems},;-isystem>" -MD -MF ${object}.d
               -c ${PROJECT_SOURCE_DIR}/${source} -o ${object}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// HEIC, HEIF and AVIF by way of libheif, 8 to 16 bit in, 8 or 10 bit out. Rotation and mirroring
-// are properties of the file that libheif applies itself; EXIF's orientation does not count then
-// (ISO/IEC 23008-12).
+// HEIC, HEIF and AVIF by way of libheif, 8 to 16 bit in, 8, 10 or 12 bit out. Rotation and
+// mirroring are properties of the file that libheif applies itself; EXIF's orientation does not
+// count then (ISO/IEC 23008-12).
 #include "core/error.hpp"
 #include "media/codec.hpp"
 #include "media/picture.hpp"
@@ -127,7 +127,11 @@ Decoded decode(const Source& source, const heif_image_handle* handle) {
   return decoded;
 }
 
-constexpr int kDeepBits = 10;  // what phones and browsers decode
+// Of pictures of more than 8 bit. Phones decode 10-bit HEIC; libheif 1.15 ends the program when it
+// passes 10-bit pictures to aom.
+int deep_bits(bool av1) {
+  return av1 ? 12 : 10;
+}
 
 void check_encoded(const heif_error& error, std::string_view coding) {
   if (error.code == heif_error_Ok) return;
@@ -135,22 +139,22 @@ void check_encoded(const heif_error& error, std::string_view coding) {
                           error.message != nullptr ? error.message : "no reason given"));
 }
 
-// libheif's own copy of the pixels, 8 bit or 10.
-Image image_of(const cv::Mat& pixels, std::string_view coding) {
+// libheif's own copy of the pixels.
+Image image_of(const cv::Mat& pixels, bool av1, std::string_view coding) {
   const bool deep = pixels.depth() == CV_16U;
+  const int bits = deep ? deep_bits(av1) : 8;
   heif_image* raw = nullptr;
   check_encoded(heif_image_create(
                     pixels.cols, pixels.rows, heif_colorspace_RGB,
                     deep ? heif_chroma_interleaved_RRGGBB_LE : heif_chroma_interleaved_RGB, &raw),
                 coding);
   Image image(raw);
-  check_encoded(heif_image_add_plane(raw, heif_channel_interleaved, pixels.cols, pixels.rows,
-                                     deep ? kDeepBits : 8),
+  check_encoded(heif_image_add_plane(raw, heif_channel_interleaved, pixels.cols, pixels.rows, bits),
                 coding);
   int stride = 0;
   std::uint8_t* to = heif_image_get_plane(raw, heif_channel_interleaved, &stride);
   cv::Mat shallow;
-  if (deep) pixels.convertTo(shallow, CV_16U, ((1 << kDeepBits) - 1) / 65535.0);
+  if (deep) pixels.convertTo(shallow, CV_16U, ((1 << bits) - 1) / 65535.0);
   const cv::Mat& from = deep ? shallow : pixels;
   for (int y = 0; y < from.rows; ++y) {
     std::memcpy(to + std::ptrdiff_t{stride} * y, from.ptr(y),
@@ -256,7 +260,7 @@ std::vector<std::uint8_t> encode_heif(std::span<const HeifPicture> pictures,
   encoding->macOS_compatibility_workaround_no_nclx_profile = 0;
   std::vector<std::uint8_t> bytes;
   for (const auto& picture : pictures) {
-    const auto image = image_of(picture.pixels, coding);
+    const auto image = image_of(picture.pixels, options.av1, coding);
     if (!picture.blocks.icc.empty()) {
       check_encoded(heif_image_set_raw_color_profile(image.get(), "prof", picture.blocks.icc.data(),
                                                      picture.blocks.icc.size()),

@@ -113,7 +113,7 @@ struct WriteOptions {
 };
 
 // The bytes of a picture file. `rgb` is RGB or grey (1 channel; not for WebP and AVIF), CV_8U for
-// JPEG, PNG, TIFF, WebP and AVIF, CV_16U for PNG, TIFF and AVIF (which keeps 10 bit), CV_32F for
+// JPEG, PNG, TIFF, WebP and AVIF, CV_16U for PNG, TIFF and AVIF (which keeps 12 bit), CV_32F for
 // EXR and TIFF; PNG and WebP also take RGBA. WebP holds at most 16383 pixels a side. Throws
 // std::invalid_argument for any other pairing.
 [[nodiscard]] std::vector<std::uint8_t> encode_picture(const cv::Mat& rgb, PictureFormat format,

@@ -243,6 +243,29 @@ TEST(PhotoTags, StereoPhotosHandOnTheSame) {
   }
 }
 
+TEST(PhotoTags, AvifHoldsThePictureInEightAndTwelveBit) {
+  const TemporaryFolder folder;
+  const auto rgb = gradient_rgb(97, 61);
+  cv::Mat deep;
+  rgb.convertTo(deep, CV_16U, 257.0);
+  write_picture(folder / "a.avif", rgb);
+  write_picture(folder / "b.avif", deep);
+  const auto difference = [](const cv::Mat& a, const cv::Mat& b) {
+    return cv::norm(a, b, cv::NORM_L1) / static_cast<double>(a.total()) / 3.0;
+  };
+  EXPECT_LT(difference(read_picture(folder / "a.avif").rgb, rgb), 1.0);
+  const auto again = read_picture(folder / "b.avif").rgb;
+  ASSERT_EQ(again.type(), CV_16UC3);
+  EXPECT_LT(difference(again, deep), 0.7 * 257);
+  EXPECT_EQ(exiftool(folder / "b.avif",
+                     "-s3 -n -ColorPrimaries -TransferCharacteristics "
+                     "-MatrixCoefficients -ImagePixelDepth"),
+            "1\n13\n6\n12 12 12\n");
+  // An independent decoder sees the same colours.
+  test::run(fmt::format("cd '{}' && heif-convert a.avif c.png", folder.path().string()));
+  EXPECT_LT(difference(read_picture(folder / "c.png").rgb, rgb), 1.0);
+}
+
 TEST(PhotoTags, DamagedBlocksAreLeftOut) {
   std::mt19937 random(11);
   std::string noise(3000, '\0');
