@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // libFuzzer: the input is arguments, one per line. What composes must print as TOML that composes
-// to the same again.
+// to the same again; what sweeps must make jobs whose arguments have one value each.
+#include "config/completion.hpp"
 #include "config/config.hpp"
-#include "core/output_file.hpp"
+#include "config/sweep.hpp"
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
+
+#include <fmt/format.h>
+#include <unistd.h>
 
 using vergence::config::compose;
 using vergence::config::ComposeRequest;
 
 // NOLINTNEXTLINE(readability-identifier-naming): the name is libFuzzer's.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::filesystem::path kFolder = std::filesystem::temp_directory_path();
+  static const std::filesystem::path kFolder = [] {
+    auto folder =
+        std::filesystem::temp_directory_path() / fmt::format("fuzz_override_{}", getpid());
+    std::filesystem::create_directories(folder);
+    return folder;
+  }();
   ComposeRequest request;
   const std::string text(reinterpret_cast<const char*>(data), size);
   for (std::size_t begin = 0; begin <= text.size();) {
@@ -21,15 +31,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     request.overrides.push_back(text.substr(begin, end - begin));
     begin = end + 1;
   }
+  static_cast<void>(vergence::config::complete_override({}, request.overrides.front()));
   try {
-    const std::string printed = compose(request).to_toml();
-    vergence::write_file(kFolder / "fuzz_printed.toml", printed);
-    ComposeRequest again;
-    again.config_dirs = {kFolder};
-    again.config_name = "fuzz_printed";
-    if (compose(again).to_toml() != printed) std::abort();
+    const auto jobs = vergence::config::expand_sweeps(request);
+    for (std::size_t i = 0; i < jobs.size(); i += 1 + jobs.size() / 4) {
+      if (vergence::config::has_sweep(jobs[i])) std::abort();
+    }
+  } catch (const vergence::config::ConfigError&) {
+    // What is wrong there is told once more below.
+  }
+  std::string printed;
+  try {
+    printed = compose(request).to_toml();
   } catch (const vergence::config::ConfigError&) {
     return 0;
   }
+  std::ofstream(kFolder / "printed.toml", std::ios::binary) << printed;
+  ComposeRequest again;
+  again.config_dirs = {kFolder};
+  again.config_name = "printed";
+  if (compose(again).to_toml() != printed) std::abort();
   return 0;
 }

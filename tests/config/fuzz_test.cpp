@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random and damaged arguments and files: never a crash or a hang, and whatever composes prints as
 // TOML that composes to the same again.
+#include "config/completion.hpp"
+#include "config/sweep.hpp"
 #include "core/output_file.hpp"
 #include "tests/config/support.hpp"
 
@@ -129,6 +131,32 @@ class Generator {
     return pick(kScalars);
   }
 
+  std::string call() {
+    static constexpr std::array<const char*, 22> kCalls = {"choice(1,a,[2])",
+                                                           "range(3)",
+                                                           "range(0,1,0.25)",
+                                                           "range(5,0,-2)",
+                                                           "range(start=1,stop=4)",
+                                                           "range(0,1,0)",
+                                                           "range(1e15)",
+                                                           "glob(*)",
+                                                           "glob([q*,d*],exclude=desk*)",
+                                                           "sort(3,1,2)",
+                                                           "sort([b,a])",
+                                                           "sort(choice(b,a),reverse=true)",
+                                                           "int(1.5,2)",
+                                                           "float(range(2))",
+                                                           "str(choice(1,'x y'))",
+                                                           "bool([0,1])",
+                                                           "json_str({a:[1,null]})",
+                                                           "int('7')",
+                                                           "interval(0,1)",
+                                                           "tag(t,choice(1))",
+                                                           "choice(choice(1))",
+                                                           "range(-0.2,0.2,0.1)"};
+    return pick(kCalls);
+  }
+
   std::string value(int depth) {
     const std::size_t kind = depth > 3 ? 0 : below(10);
     if (kind == 7) {
@@ -145,6 +173,7 @@ class Generator {
       return text + "}";
     }
     if (kind == 9 && below(4) == 0) return scalar() + "," + scalar();
+    if (kind == 6 && below(3) == 0) return call();
     return scalar();
   }
 
@@ -153,16 +182,35 @@ class Generator {
 
 // Composes; where that works, checks the round trip. Returns whether it worked.
 bool holds(const ComposeRequest& request, Files& files) {
-  std::string printed;
+  std::string resolved;
+  std::string written;
   try {
-    printed = compose(request).to_toml();
+    const Config config = compose(request);
+    resolved = config.to_toml();
+    written = config.to_toml(false);
   } catch (const ConfigError&) {
     return false;
   }
-  files.write("printed", printed);
-  const std::string again = compose(files.request({}, "printed")).to_toml();
-  EXPECT_EQ(again, printed);
+  files.write("printed", resolved);
+  EXPECT_EQ(compose(files.request({}, "printed")).to_toml(), resolved);
+  files.write("printed", written);
+  EXPECT_EQ(compose(files.request({}, "printed")).to_toml(false), written);
   return true;
+}
+
+// Takes sweeps apart; the arguments of a few jobs have to read as one value each. Returns how many
+// jobs there are.
+std::size_t expands(const ComposeRequest& request) {
+  try {
+    const auto jobs = expand_sweeps(request);
+    for (std::size_t i = 0; i < jobs.size(); i += jobs.size() / 4 + 1) {
+      EXPECT_FALSE(has_sweep(jobs[i]));
+      EXPECT_EQ(jobs[i].size(), jobs[0].size());
+    }
+    return jobs.size();
+  } catch (const ConfigError&) {
+    return 0;
+  }
 }
 
 std::string listed(const std::vector<std::string>& arguments) {
@@ -175,6 +223,7 @@ TEST(Fuzz, Arguments) {
   Generator generator(20260101);
   Files files;
   int composed = 0;
+  int swept = 0;
   for (int i = 0; i < 14'000; ++i) {
     std::vector<std::string> arguments;
     for (std::size_t n = 1 + generator.below(2); n > 0; --n) {
@@ -182,6 +231,8 @@ TEST(Fuzz, Arguments) {
     }
     try {
       composed += holds(files.request(arguments), files) ? 1 : 0;
+      swept += expands(files.request(arguments)) > 1 ? 1 : 0;
+      if (i % 20 == 0) static_cast<void>(complete_override({}, arguments[0]));
     } catch (const std::exception& error) {
       FAIL() << error.what() << listed(arguments);
     }
@@ -189,6 +240,7 @@ TEST(Fuzz, Arguments) {
   }
   // Otherwise the test would prove nothing.
   EXPECT_GT(composed, 2'000);
+  EXPECT_GT(swept, 200);
 }
 
 TEST(Fuzz, Files) {
