@@ -15,7 +15,6 @@ namespace vergence::cli {
 namespace {
 
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 // What mandoc finds wrong; a page without a date is the same whenever it is built.
 std::string complaints(const std::string& page) {
@@ -31,12 +30,21 @@ std::string complaints(const std::string& page) {
   return text;
 }
 
+// The page as a terminal shows it, without what makes letters bold: "-\b-".
 std::string shown(const std::string& page) {
   const vergence::test::TemporaryFolder folder;
   write_file(folder / "page.1", page);
-  return vergence::test::run_process(
-             {"/usr/bin/mandoc", "-T", "markdown", (folder / "page.1").string()})
-      .output;
+  const auto result = vergence::test::run_process(
+      {"/usr/bin/mandoc", "-T", "ascii", "-O", "width=400", (folder / "page.1").string()});
+  std::string text;
+  for (const char c : result.output) {
+    if (c == '\b' && !text.empty()) {
+      text.pop_back();
+    } else {
+      text += c;
+    }
+  }
+  return text;
 }
 
 TEST(Manual, IsCleanForEveryCommand) {
