@@ -18,11 +18,11 @@ struct LauncherOptions {
   int workers = 0;  // local: processes; 0 = as many as there are cores, at most one a job
 
   // slurm, as sbatch's options of these names; empty or 0: as the cluster says
-  std::string partition;
+  std::string partition = {};
   int cpus = 1;
-  std::string mem;
-  std::string time;
-  std::vector<std::string> extra;  // further arguments of sbatch
+  std::string mem = {};
+  std::string time = {};
+  std::vector<std::string> extra = {};  // further arguments of sbatch
   bool wait = true;                // false: submit only; collected later
   double poll_s = 2.0;
 };

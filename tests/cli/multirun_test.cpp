@@ -170,7 +170,7 @@ TEST_F(MultirunTest, GoesOnAfterAJobThatFails) {
 
 TEST_F(MultirunTest, StopsAtOnceOnInterrupt) {
   media::write_picture(folder_ / "large.png", scene(4096, 2048));
-  auto arguments = sweep({"views.fov_deg=range(80,100)", "--progress", "plain"}, "large.png");
+  auto arguments = sweep({"views.fov_deg=range(95,115)", "--progress", "plain"}, "large.png");
   std::erase(arguments, "predictor.size_px=64");
   const auto result = vergence(arguments, {.signal_when = [](const std::string& errors) {
                                  return errors.find("predicting") != std::string::npos;
@@ -249,7 +249,7 @@ TEST_F(MultirunTest, SharesTheCoresBetweenProcesses) {
 TEST_F(MultirunTest, StopsItsProcessesOnInterrupt) {
   media::write_picture(folder_ / "large.png", scene(4096, 2048));
   auto arguments =
-      sweep({"views.fov_deg=range(80,100)", "launcher=local", "launcher.workers=2"}, "large.png");
+      sweep({"views.fov_deg=range(95,115)", "launcher=local", "launcher.workers=2"}, "large.png");
   std::erase(arguments, "predictor.size_px=64");
   const auto records = folder_ / "sweep/1/.vergence/run.toml";
   const auto result = vergence(arguments, {.signal_when = [&](const std::string&) {
