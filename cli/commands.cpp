@@ -86,29 +86,6 @@ const std::vector<Command>& table() {
        {"device",    "threads",  "input", "view",  "mask",  "views",         "predictor",
         "alignment", "fusion",   "sky",   "scale", "vr",    "stereo.ipd_mm", "stereo.surround",
         "limits",    "temporal", "video", "batch", "names", "output"}},
-      {"vr180",
-       "INPUT... [-o OUT] [key=value...]",
-       "360 and flat photos and videos become VR180 or 360-3D",
-       "Photos, videos, folders of them, .txt lists (one file a line); - is a pipe (y4m, "
-       "Matroska). "
-       "OUT is a\nfile for one input, a folder for several; without it a file that players know by "
-       "its name, for\nexample NAME_180_LR.mp4, appears beside each input. Photos: .jpg, .png, "
-       ".webp, "
-       ".tif, .avif with both\neyes in one picture, .vr.jpg, .mpo, .heic with two. What the input "
-       "shows is told by its metadata, name\nand shape, or by input.projection=. A video that was "
-       "interrupted goes on when the same command is\ngiven again.",
-       1,
-       kAnyNumber,
-       {output_flag("where to write"),
-        {"--depth", "FILE", "input.depth", nullptr, "your own depth instead of a prediction"},
-        {"-r,--recursive", "", "batch.recursive", nullptr, "folders of folders too"},
-        {"--skip-existing", "", "batch.skip_existing", nullptr,
-         "leave out inputs whose output is there"},
-        {"--preview", "", "output.preview_sheet", nullptr,
-         "only a sheet: both eyes, depth; time and disk for the rest"}},
-       {"device",    "threads",  "input", "view",  "mask",  "views",         "predictor",
-        "alignment", "fusion",   "sky",   "scale", "vr",    "stereo.ipd_mm", "stereo.surround",
-        "limits",    "temporal", "video", "batch", "names", "output"}},
       {"views",
        "INPUT -o DIR [key=value...]",
        "the tangent views of a 360 photo, for networks run elsewhere",
@@ -118,6 +95,34 @@ const std::vector<Command>& table() {
        1,
        {output_flag("the folder")},
        {"input", "view", "mask", "views"}},
+      {"tag",
+       "FILE... --as LAYOUT [-o OUT]",
+       "tell players that a file is 3D, 180 or 360, without encoding it",
+       "LAYOUT: vr180-sbs, vr180-tb, 180, 360, 360-tb, 360-sbs, sbs, tb, half-sbs, half-tb, "
+       "cubemap, "
+       "none.\nVideos (.mp4, .mov, .mkv, .webm) and JPEG photos; pictures and sound stay byte by "
+       "byte. "
+       "The file\nkeeps its name and is whole at any moment; -o OUT leaves it alone. What "
+       "contradicts "
+       "the new tags goes.",
+       1,
+       kAnyNumber,
+       {output_flag("where to write, instead of changing the file"),
+        {"--as", "LAYOUT", "tag.as", nullptr, "what the file is"},
+        {"--fov", "DEG", "tag.fov_deg", nullptr, "how wide each eye's picture is"},
+        {"--v1", "", "tag.v1", nullptr, "also the older tag, which means 360 degrees to players"},
+        {"--apple", "", "output.apple", nullptr, "also Apple's boxes, of H.265 (experimental)"}},
+       {"tag"}},
+      {"probe",
+       "FILE... [--json FILE|-]",
+       "what a video or photo says of itself, and what players take it for",
+       "Tells what stands in boxes, bitstream, XMP, file name and size, what each family of "
+       "players "
+       "makes of\nit, where they disagree, and what to do.",
+       1,
+       kAnyNumber,
+       {{"--json", "FILE", "", &CommandLine::json, "also write JSON; - = to stdout, no text"}},
+       {}},
       {"eval",
        "--pred P --gt G [--align HOW] [--sphere] [--mask M] [--cap M] | --stereo LEFT RIGHT REF "
        "[--disparity D] [--json FILE|-]",

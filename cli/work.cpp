@@ -42,6 +42,8 @@ void dispatch(const Work& work) {
   if (work.command == "sbs") run_sbs(work);
   if (work.command == "vr180") run_vr180(work);
   if (work.command == "views") run_views(work);
+  if (work.command == "tag") run_tag(work);
+  if (work.command == "probe") run_probe(work);
   if (work.command == "eval") run_eval(work);
   if (work.command == "models") run_models(work);
 }

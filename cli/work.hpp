@@ -3,9 +3,10 @@
 // which holds the commands that work on pictures.
 #pragma once
 
+#include "runs/record.hpp"
+
 #include "config/config.hpp"
 #include "core/progress.hpp"
-#include "runs/record.hpp"
 
 #include <exception>
 #include <filesystem>
@@ -17,7 +18,8 @@
 namespace vergence::cli {
 
 struct Work {
-  std::string command;  // "depth", "mesh", "sbs", "vr180", "views", "eval" or "models"
+  std::string
+      command;  // "depth", "mesh", "sbs", "vr180", "views", "tag", "probe", "eval" or "models"
   std::vector<std::string> inputs;
   std::string output;
   std::string prediction;
@@ -30,9 +32,9 @@ struct Work {
   std::function<void(const std::exception&)> complain;  // one input failed, the others go on
 
   // Of jobs that are recorded (cli/recording.hpp).
-  runs::Record* record = nullptr;                        // null: nothing is
-  std::filesystem::path record_folder = {};              // where its files are
-  std::vector<std::filesystem::path> input_files = {};   // folders among the inputs taken apart
+  runs::Record* record = nullptr;                       // null: nothing is
+  std::filesystem::path record_folder = {};             // where its files are
+  std::vector<std::filesystem::path> input_files = {};  // folders among the inputs taken apart
   // A depth map was made of an input; metrics (JSON) were measured. Empty where nobody listens.
   std::function<void(const std::filesystem::path& input, const std::filesystem::path& output)>
       note_result = {};
@@ -45,6 +47,8 @@ void run_mesh(const Work& work);
 void run_sbs(const Work& work);
 void run_vr180(const Work& work);
 void run_views(const Work& work);
+void run_tag(const Work& work);
+void run_probe(const Work& work);
 void run_eval(const Work& work);
 void run_models(const Work& work);
 

@@ -102,8 +102,8 @@ double number_of(const std::string& text) {
   return value;
 }
 
-VideoTagFacts::V1 v1_of(std::string_view xml) {
-  VideoTagFacts::V1 v1;
+V1TagFacts v1_of(std::string_view xml) {
+  V1TagFacts v1;
   const std::string spherical = element_text(xml, "Spherical");
   v1.spherical = spherical == "true" || spherical == "True" || spherical == "1";
   v1.stereo_mode = element_text(xml, "StereoMode");
@@ -120,7 +120,7 @@ std::string code_in(Box parent, std::string_view name) {
   return child == nullptr || child->fields.size() < 8 ? "" : child->fields.substr(4, 4);
 }
 
-void read_vexu(Box vexu, VideoTagFacts::Apple& apple) {
+void read_vexu(Box vexu, AppleTagFacts& apple) {
   mp4::open_container(vexu, 0);
   if (Box* eyes = vexu.child("eyes")) {
     mp4::open_container(*eyes, 0);

@@ -29,6 +29,21 @@ struct VideoTags {
 // nothing, Apple's boxes for a part of the sphere that they have no word for.
 void check_tags(const VideoTags& tags);
 
+// Google's V1: a whole or cropped equirectangular picture.
+struct V1TagFacts {
+  bool spherical = false;
+  std::string stereo_mode;  // "mono", "left-right", "top-bottom"; empty = not said
+  bool cropped = false;
+};
+
+// Apple's vexu and hfov.
+struct AppleTagFacts {
+  int eyes = 0;            // 1 left, 2 right, 3 both, of `stri`; 8 = reversed
+  std::string projection;  // "rect", "equi", "hequ", "fish", "prim"; empty = not said
+  std::string packing;     // "side", "over"; empty = not said
+  double hfov_deg = 0.0;   // 0 = not said
+};
+
 // What an MP4 or QuickTime file says by its boxes, each kind for itself: players differ in which
 // they read.
 struct VideoTagFacts {
@@ -37,24 +52,8 @@ struct VideoTagFacts {
   std::optional<SphericalTag> sv3d;
   std::string sv3d_tool;
 
-  // Google's V1: a whole or cropped equirectangular picture.
-  struct V1 {
-    bool spherical = false;
-    std::string stereo_mode;  // "mono", "left-right", "top-bottom"; empty = not said
-    bool cropped = false;
-  };
-
-  std::optional<V1> v1;
-
-  // Apple's.
-  struct Apple {
-    int eyes = 0;            // 1 left, 2 right, 3 both, of `stri`; bit 8 = reversed
-    std::string projection;  // "rect", "equi", "hequ", "fish", "prim"; empty = not said
-    std::string packing;     // "side", "over"; empty = not said
-    double hfov_deg = 0.0;   // 0 = not said
-  };
-
-  std::optional<Apple> apple;
+  std::optional<V1TagFacts> v1;
+  std::optional<AppleTagFacts> apple;
   bool eyes_in_layers = false;  // MV-HEVC
   bool ambisonic = false;       // SA3D on a sound track
   bool encrypted = false;

@@ -59,3 +59,32 @@ add_test(NAME media/Fuzz.video
           ${CMAKE_CURRENT_BINARY_DIR}/fuzz/seeds)
 set_tests_properties(media/Fuzz.video PROPERTIES LABELS unit TIMEOUT 120
   ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0")
+
+# bin/fuzz_tags: the tags of MP4 and JPEG files, read and changed.
+vergence_add_fuzz_program(fuzz_tags
+  SOURCES media/mp4_boxes.cpp media/mp4_patch.cpp media/spatial_media.cpp media/jpeg_tags.cpp
+          media/jpeg_segments.cpp tests/media/fuzz_tags.cpp
+  LIBRARIES vergence_media vergence_core vergence_base
+  LINK -lfmt -lspdlog -lopencv_core
+  FLAGS -fno-sanitize=vptr)
+set(tag_seeds)
+foreach(seed "end.mp4;-c:v;libx264" "front.mp4;-c:v;libx264;-movflags;+faststart"
+             "roomy.mp4;-c:v;libx264;-moov_size;6000" "photo.jpg;-frames:v;1")
+  list(POP_FRONT seed name)
+  set(file ${CMAKE_CURRENT_BINARY_DIR}/fuzz/tag_seeds/${name})
+  add_custom_command(OUTPUT ${file}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/fuzz/tag_seeds
+    COMMAND ${VERGENCE_FFMPEG} -nostdin -v error -y -f lavfi -i testsrc2=size=48x32:duration=0.2
+            ${seed} ${file}
+    COMMENT "Making the fuzz seed ${name}" VERBATIM)
+  list(APPEND tag_seeds ${file})
+endforeach()
+add_custom_target(fuzz_tags_seeds ALL DEPENDS ${tag_seeds})
+set(found_tags ${CMAKE_CURRENT_BINARY_DIR}/fuzz/found_tags)
+file(MAKE_DIRECTORY ${found_tags})
+add_test(NAME media/Fuzz.tags
+  COMMAND ${VERGENCE_FUZZ_PROGRAM} -max_total_time=10 -timeout=20 -rss_limit_mb=3000 -max_len=30000
+          -print_final_stats=1 -artifact_prefix=${found_tags}_ ${found_tags}
+          ${CMAKE_CURRENT_BINARY_DIR}/fuzz/tag_seeds)
+set_tests_properties(media/Fuzz.tags PROPERTIES LABELS unit TIMEOUT 120
+  ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0")
