@@ -261,11 +261,11 @@ std::vector<std::uint8_t> encode_heif(std::span<const HeifPicture> pictures,
   std::vector<std::uint8_t> bytes;
   for (const auto& picture : pictures) {
     const auto image = image_of(picture.pixels, options.av1, coding);
-    if (!picture.blocks.icc.empty()) {
-      check_encoded(heif_image_set_raw_color_profile(image.get(), "prof", picture.blocks.icc.data(),
-                                                     picture.blocks.icc.size()),
-                    coding);
-    }
+    const auto& icc = picture.blocks.icc;
+    check_encoded(
+        icc.empty() ? heif_image_set_nclx_color_profile(image.get(), tags.get())
+                    : heif_image_set_raw_color_profile(image.get(), "prof", icc.data(), icc.size()),
+        coding);
     heif_image_handle* raw = nullptr;
     check_encoded(
         heif_context_encode_image(context.get(), image.get(), encoder.get(), encoding.get(), &raw),

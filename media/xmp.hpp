@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-struct _Xmp;
+struct _Xmp;  // NOLINT(bugprone-reserved-identifier): Exempi's name
 
 namespace vergence::media::codec {
 
