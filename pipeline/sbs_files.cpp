@@ -24,8 +24,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kSeparators = "_-. ()[]";
-constexpr std::array<std::string_view, 7> kPhotoExtensions = {".png", ".jpg",  ".jpeg", ".webp",
-                                                              ".tif", ".tiff", ".exr"};
+constexpr std::array<std::string_view, 8> kPhotoExtensions = {".png",  ".jpg", ".jpeg", ".webp",
+                                                              ".avif", ".tif", ".tiff", ".exr"};
 constexpr std::array<std::string_view, 6> kVideoExtensions = {".mp4", ".mkv", ".mov",
                                                               ".avi", ".y4m", ".webm"};
 
