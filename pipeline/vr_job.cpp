@@ -2,13 +2,17 @@
 #include "pipeline/vr_job.hpp"
 
 #include "core/error.hpp"
+#include "core/parallel.hpp"
 #include "core/text.hpp"
 #include "media/stereo_photo.hpp"
 #include "pipeline/outputs.hpp"
+#include "pipeline/recognition.hpp"
+#include "stereo/layout.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -34,9 +38,10 @@ bool keeps_16_bit(const fs::path& output) {
   return std::find(kDeep.begin(), kDeep.end(), extension) != kDeep.end();
 }
 
-cv::Mat pixels_of(const media::Picture& picture, const Source& source, bool deep) {
-  const bool has_more = picture.rgb.depth() == CV_16U && picture.alpha.empty();
-  return deep && has_more && picture.rgb.size() == source.rgb.size() ? picture.rgb : source.rgb;
+// As exact as the output can hold them, as far as that goes with opacity and HDR.
+cv::Mat pixels_of(const media::Picture& picture, bool deep) {
+  if (deep && picture.rgb.depth() == CV_16U && picture.alpha.empty()) return picture.rgb;
+  return media::display_rgb8(picture);
 }
 
 PictureModel model_of(const Source& source) {
@@ -48,6 +53,32 @@ RayDistance with_sky(const DepthResult& depth) {
   cv::Mat distance = depth.distance.values().clone();
   if (!depth.sky.empty()) distance.setTo(kSky, depth.sky);
   return RayDistance(distance);
+}
+
+// Distances of a window of the sphere where another model's pixels look; the nearest, because a
+// mean across an edge would be a distance at which there is nothing.
+RayDistance distance_in(const PictureModel& model, const RayDistance& distance,
+                        const projection::SphereWindow& window) {
+  constexpr int kMostWidth = 2048;
+  const cv::Size size = stereo::fit_within(model.size(), {kMostWidth, 0});
+  const cv::Mat rays = model.resized(size).direction_table();
+  const auto scaled = PictureModel::equirectangular(window).resized(distance.values().size());
+  cv::Mat result(size, CV_32FC1, cv::Scalar(std::numeric_limits<double>::quiet_NaN()));
+  parallel_for(0, size.height, [&](int first, int last) {
+    std::vector<cv::Point2f> points(static_cast<std::size_t>(size.width));
+    for (int y = first; y < last; ++y) {
+      const auto* row = rays.ptr<cv::Point3f>(y);
+      scaled.pixels_of(std::span(row, points.size()), points);
+      for (int x = 0; x < size.width; ++x) {
+        const auto& point = points[static_cast<std::size_t>(x)];
+        if (std::isnan(point.x)) continue;
+        result.at<float>(y, x) = distance.values().at<float>(
+            std::clamp(static_cast<int>(point.y), 0, distance.height() - 1),
+            std::clamp(static_cast<int>(point.x), 0, distance.width() - 1));
+      }
+    }
+  });
+  return RayDistance(result);
 }
 
 void report(const std::string& name, const VrFrameOptions& options, const VrFrameMaker& maker) {
@@ -117,8 +148,22 @@ VrScene VrPhotoJob::open_for(const fs::path& path, const fs::path& output, Progr
   const auto source = open_source(path, options_.source);
   const auto picture = media::read_picture(path);
   auto scene = open(source, progress);
-  scene.picture = pixels_of(picture, source, keeps_16_bit(output));
   scene.carried = picture.blocks;
+  const bool patched = options_.source.nadir.value() > 0.0;
+  if (patched) return scene;
+  const cv::Mat pixels = pixels_of(picture, keeps_16_bit(output));
+  if (!source.resampled) {
+    scene.picture = pixels;
+    return scene;
+  }
+  // The eyes look at the file's own picture, so that each pixel is sampled once.
+  const auto seen =
+      recognise(path, pixels.size(), claims_of(picture.metadata), asked_claims(options_.source));
+  scene.picture = split_eyes(pixels, seen.eyes)[0];
+  scene.model = eye_model(seen, options_.source.horizontal_fov, options_.source.fisheye_fov);
+  if (!scene.distance.empty()) {
+    scene.distance = distance_in(scene.model, scene.distance, source.window);
+  }
   return scene;
 }
 

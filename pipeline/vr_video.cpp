@@ -3,8 +3,10 @@
 #include "core/text.hpp"
 #include "media/video_reader.hpp"
 #include "pipeline/panorama_video.hpp"
+#include "pipeline/recognition.hpp"
 #include "pipeline/stereo_preview.hpp"
 #include "pipeline/vr_job.hpp"
+#include "projection/sphere_sampler.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -25,25 +27,8 @@ using projection::PictureModel;
 struct VideoView {
   bool panorama = false;
   SourceModel model;
+  std::string crop = {};  // FFmpeg's filter that leaves one eye of a pair; empty = it is one
 };
-
-media::PictureMetadata metadata_of(const media::VideoInfo& info) {
-  media::PictureMetadata metadata;
-  if (!info.spherical) return metadata;
-  const auto& tag = *info.spherical;
-  metadata.equirectangular = tag.projection == media::SphericalTag::Projection::kEquirectangular;
-  if (!metadata.equirectangular) return metadata;
-  const double across = 1.0 - tag.left - tag.right;
-  const double down = 1.0 - tag.top - tag.bottom;
-  const bool partial = across < 1.0 - 1e-6 || down < 1.0 - 1e-6;
-  if (!partial || !(across > 0.01) || !(down > 0.01)) return metadata;
-  const int full_width = static_cast<int>(std::lround(info.size.width / across));
-  const int full_height = static_cast<int>(std::lround(info.size.height / down));
-  metadata.crop = media::PanoramaCrop{full_width, full_height,
-                                      static_cast<int>(std::lround(full_width * tag.left)),
-                                      static_cast<int>(std::lround(full_height * tag.top))};
-  return metadata;
-}
 
 VideoView flat_view(const fs::path& path, const SourceOptions& options) {
   const Radians fov = options.horizontal_fov.value_or(kUsualPhotoFov);
@@ -57,26 +42,56 @@ VideoView flat_view(const fs::path& path, const SourceOptions& options) {
           [fov](cv::Size size) { return PictureModel::flat(size, fov, vertical_fov(fov, size)); }};
 }
 
-VideoView view_of(const fs::path& path, const SourceOptions& options,
-                  const std::optional<media::VideoInfo>& info) {
-  if (!info && !options.projection) {
+// What a pipe shows has to be said.
+VideoView view_of_pipe(const SourceOptions& options) {
+  if (!options.projection) {
     throw Error(ErrorCode::kUsage, "what a pipe shows cannot be looked up beforehand")
         .hint("give input.projection=flat or input.projection=equirectangular");
   }
-  if (!info) {
-    if (options.projection == projection::PictureKind::kFlat) return flat_view(path, options);
-    return {true, [](cv::Size size) {
-              return PictureModel::equirectangular(
-                  projection::SphereWindow::whole(size.width, size.height));
-            }};
-  }
-  const auto seen = recognise(path, info->size, metadata_of(*info), options.projection);
-  if (seen.projection == projection::PictureKind::kFlat) return flat_view(path, options);
-  spdlog::info("'{}': 360 video {}x{} ({})", path.string(), info->size.width, info->size.height,
-               seen.evidence);
-  return {true, [model = PictureModel::equirectangular(seen.window)](cv::Size size) {
-            return model.resized(size);
+  const auto kind = *options.projection;
+  if (kind == projection::PictureKind::kFlat) return flat_view("-", options);
+  return {true, [kind, fov = options.fisheye_fov](cv::Size size) {
+            return PictureModel::of(kind, size, fov);
           }};
+}
+
+// The left eye's part of a pair.
+std::string crop_of(const EyeLayout& eyes) {
+  const bool across = eyes.packing == EyeLayout::Packing::kSideBySide;
+  if (!eyes.is_pair()) return {};
+  if (across) return eyes.right_first ? "crop=iw/2:ih:iw/2:0" : "crop=iw/2:ih:0:0";
+  return eyes.right_first ? "crop=iw:ih/2:0:ih/2" : "crop=iw:ih/2:0:0";
+}
+
+VideoView view_of(const fs::path& path, const SourceOptions& options,
+                  const media::VideoInfo& info) {
+  const auto seen = recognise(path, info.size, claims_of(info), asked_claims(options));
+  spdlog::info("'{}': {}", path.string(), describe(seen));
+  VideoView view;
+  if (seen.projection == projection::PictureKind::kFlat) {
+    view = flat_view(path, options);
+  } else {
+    const auto model = eye_model(seen, options.horizontal_fov, options.fisheye_fov);
+    view = {true, [model](cv::Size size) { return model.resized(size); }};
+  }
+  view.crop = crop_of(seen.eyes);
+  return view;
+}
+
+// Opens a video as what it shows: what follows is of one eye.
+VideoView look_at(const fs::path& video, const SourceOptions& options,
+                  media::VideoReadOptions& read, media::VideoInfo& info) {
+  info = media::VideoReader(video, read).info();
+  auto view = view_of(video, options, info);
+  if (view.crop.empty()) return view;
+  read.filter = read.filter.empty() ? view.crop : read.filter + "," + view.crop;
+  info = media::VideoReader(video, read).info();
+  return view;
+}
+
+bool shows_whole_sphere(const PictureModel& model) {
+  const auto window = model.window();
+  return window && window->is_whole();
 }
 
 // 3D and 360 tags need a container that has a place for them.
@@ -163,6 +178,24 @@ bool fits(cv::Size size, double frame_rate, const DecoderLimit& limit) {
   return small && static_cast<double>(size.area()) * frame_rate <= most * kSlack;
 }
 
+// As a window of the sphere, which not every model is.
+void show_on_sphere(const PictureModel& model, Source& source) {
+  source.window = model.window().value_or(projection::SphereWindow());
+  if (!model.window()) {
+    const int height = std::max(16, static_cast<int>(std::lround(kPi * model.pixels_per_radian())));
+    source.window = projection::SphereWindow::whole(2 * height, height);
+    cv::Mat seen;
+    cv::Mat picture;
+    projection::reproject(projection::SphereSampler(source.rgb, model),
+                          PictureModel::equirectangular(source.window), Eigen::Matrix3d::Identity(),
+                          picture, &seen);
+    source.rgb = picture;
+    source.valid = seen;
+    source.resampled = true;
+  }
+  source.original_window = source.window;
+}
+
 }  // namespace
 
 std::string passed_limit(const DeviceLimits& limits, const std::string& codec, cv::Size size,
@@ -203,16 +236,15 @@ VideoSample sample_video(const fs::path& video, const VrOptions& options) {
         .hint("leave input.depth away, or try a part with video.start and video.end");
   }
   VideoSample sample;
-  sample.info = media::VideoReader(video, options.job.read).info();
-  const auto view = view_of(video, options.source, sample.info);
+  auto read = options.job.read;
+  const auto view = look_at(video, options.source, read, sample.info);
   auto& source = sample.source;
   source.path = video;
-  source.rgb = media::display_rgb8(middle_frame(video, options.job.read));
+  source.rgb = media::display_rgb8(middle_frame(video, read));
   source.panorama = view.panorama;
   const auto model = view.model(source.rgb.size());
   if (view.panorama) {
-    source.window = model.window().value();
-    source.original_window = source.window;
+    show_on_sphere(model, source);
   } else {
     source.fov_x = options.source.horizontal_fov.value_or(kUsualPhotoFov);
     source.fov_y = vertical_fov(source.fov_x, source.rgb.size());
@@ -226,14 +258,18 @@ std::vector<fs::path> make_vr_video(const SbsItem& item, VrOptions options,
   check_container(item.output, options.frame);
   auto& job = options.job;
   std::optional<media::VideoInfo> info;
-  if (item.input != "-") info = media::VideoReader(item.input, job.read).info();
+  VideoView view;
+  if (item.input == "-") {
+    view = view_of_pipe(options.source);
+  } else {
+    view = look_at(item.input, options.source, job.read, info.emplace());
+  }
   const bool interlaced = options.deinterlace == Deinterlace::kOn ||
                           (options.deinterlace == Deinterlace::kAuto && job.read.filter.empty() &&
                            info && info->interlaced);
   if (interlaced) {
     job.read.filter = job.read.filter.empty() ? "bwdif" : "bwdif," + job.read.filter;
   }
-  const auto view = view_of(item.input, options.source, info);
   if (info) tell_limits(options, item.output, *info, view.model(info->size));
   Depth depth;
   if (needs_depth(options.frame)) {
@@ -246,7 +282,7 @@ std::vector<fs::path> make_vr_video(const SbsItem& item, VrOptions options,
   job.maker = [frame = options.frame, model = view.model, meaning = depth.meaning] {
     return std::make_unique<VrFrameMaker>(frame, model, meaning);
   };
-  if (view.panorama) job.filter_picture = stereo::FilterPicture::kSphere;
+  if (shows_whole_sphere(view.model(size))) job.filter_picture = stereo::FilterPicture::kSphere;
   job.task = "making VR frames";
   job.stereo = stereo_tag(options.frame);
   job.spherical = spherical_tag(options.frame);
