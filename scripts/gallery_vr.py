@@ -32,7 +32,7 @@ SCENES = {
                 "keys": ["scale.camera_height_m=1.6"]},
     "rabbit": {"input": SHARED / "video/mdn_rabbit.mp4", "keys": ["video.filter=crop=704:480"],
                "crop": 0.42},
-    "living_room_walk": {"input": None, "keys": ["scale.camera_height_m=1.6"]},
+    "room_walk": {"input": None, "keys": ["scale.camera_height_m=1.6"]},
 }
 
 
@@ -88,7 +88,7 @@ def main():
     arguments.add_argument("--walk", type=pathlib.Path, help="the rendered 360 clip")
     arguments.add_argument("names", nargs="*")
     options = arguments.parse_args()
-    SCENES["living_room_walk"]["input"] = options.walk
+    SCENES["room_walk"]["input"] = options.walk
     for name in options.names or SCENES:
         if SCENES[name]["input"] is None:
             sys.exit(f"--walk FILE is needed for {name}")
