@@ -16,22 +16,40 @@
 using vergence::config::compose;
 using vergence::config::ComposeRequest;
 
+namespace {
+
+// A few groups and keys of every kind: composed ten times faster than all.
+constexpr const char* kBase = R"(defaults = [
+  { mesh = "desktop" }, { views = "icosahedron_6" }, "_self_", { preset = "" }]
+threads = 0
+"+l" = [1, { a = "${threads}" }]
+[t]
+"+text" = "x${.n}"
+"+n" = 1.5
+)";
+
+std::filesystem::path folder_with_base() {
+  auto folder = std::filesystem::temp_directory_path() / fmt::format("fuzz_override_{}", getpid());
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "base.toml") << kBase;
+  return folder;
+}
+
+}  // namespace
+
 // NOLINTNEXTLINE(readability-identifier-naming): the name is libFuzzer's.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::filesystem::path kFolder = [] {
-    auto folder =
-        std::filesystem::temp_directory_path() / fmt::format("fuzz_override_{}", getpid());
-    std::filesystem::create_directories(folder);
-    return folder;
-  }();
+  static const std::filesystem::path kFolder = folder_with_base();
   ComposeRequest request;
+  request.config_dirs = {kFolder};
+  request.config_name = "base";
   const std::string text(reinterpret_cast<const char*>(data), size);
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
     request.overrides.push_back(text.substr(begin, end - begin));
     begin = end + 1;
   }
-  static_cast<void>(vergence::config::complete_override({}, request.overrides.front()));
+  static_cast<void>(vergence::config::complete_override(request, request.overrides.front()));
   try {
     const auto jobs = vergence::config::expand_sweeps(request);
     for (std::size_t i = 0; i < jobs.size(); i += 1 + jobs.size() / 4) {
