@@ -156,7 +156,66 @@ float position_of(double angle, double first, double step, int turn) {
   return static_cast<float>(at);
 }
 
+// One coordinate of a block as a line and steps from it.
+struct Line {
+  float first;
+  float slope;
+  float step;
+};
+
+Line compressed(const cv::Vec2f* points, int count, int coordinate, std::int16_t* steps) {
+  constexpr float kMostSteps = 32000.0F;
+  Line line{points[0][coordinate], 0.0F, 0.0F};
+  if (count > 1) {
+    line.slope = (points[count - 1][coordinate] - line.first) / static_cast<float>(count - 1);
+  }
+  const auto beside = [&](int i) {
+    return points[i][coordinate] - (line.first + line.slope * static_cast<float>(i));
+  };
+  float greatest = 0.0F;
+  for (int i = 0; i < count; ++i) greatest = std::max(greatest, std::abs(beside(i)));
+  line.step = greatest / kMostSteps;
+  for (int i = 0; i < count; ++i) {
+    steps[i] = line.step > 0.0F ? static_cast<std::int16_t>(std::lround(beside(i) / line.step))
+                                : std::int16_t{0};
+  }
+  return line;
+}
+
+int blocks_of(int width) {
+  return (width + kSphereBlock - 1) / kSphereBlock;
+}
+
+void compress(const cv::Mat& points, EyeTable& table) {
+  const int blocks = blocks_of(points.cols);
+  table.steps.create(points.rows, 2 * blocks * kSphereBlock, CV_16SC1);
+  table.lines.resize(static_cast<std::size_t>(points.rows) * static_cast<std::size_t>(blocks));
+  for (int y = 0; y < points.rows; ++y) {
+    for (int block = 0; block < blocks; ++block) {
+      const int first = block * kSphereBlock;
+      const int count = std::min(kSphereBlock, points.cols - first);
+      const auto* const from = points.ptr<cv::Vec2f>(y) + first;
+      auto* const steps = table.steps.ptr<std::int16_t>(y) + std::ptrdiff_t{2} * first;
+      const Line columns = compressed(from, count, 0, steps);
+      const Line rows = compressed(from, count, 1, steps + kSphereBlock);
+      table.lines[static_cast<std::size_t>(y) * static_cast<std::size_t>(blocks) +
+                  static_cast<std::size_t>(block)] = {columns.first, columns.slope, columns.step,
+                                                      rows.first,    rows.slope,    rows.step,
+                                                      nullptr,       nullptr};
+    }
+  }
+}
+
 }  // namespace
+
+PointRun EyeTable::run(int y, int first) const {
+  const auto blocks = static_cast<std::size_t>(steps.cols / (2 * kSphereBlock));
+  PointRun result =
+      lines[static_cast<std::size_t>(y) * blocks + static_cast<std::size_t>(first / kSphereBlock)];
+  result.columns = steps.ptr<std::int16_t>(y) + std::ptrdiff_t{2} * first;
+  result.rows = result.columns + kSphereBlock;
+  return result;
+}
 
 DomainRays::DomainRays(const SphereDomain& domain, const Eigen::Matrix3d& source_from_eyes)
     : geometry_(domain.geometry) {
@@ -196,7 +255,7 @@ EyeTable make_eye_table(EyeGeometry geometry, const projection::PictureModel& ey
                 position_of(row[x][1], domain.first_row, domain.row_step, row_turn)};
     }
   }
-  table.points = angles;
+  compress(angles, table);
   return table;
 }
 

@@ -8,6 +8,7 @@
 #include "stereo/sphere_stereo.hpp"
 
 #include <array>
+#include <vector>
 
 #include <Eigen/Core>
 #include <opencv2/core.hpp>
@@ -60,11 +61,17 @@ class DomainRays {
   std::array<float, 9> rotation_;
 };
 
-// Where the pixels of an eye's picture lie in its domain.
+// Where the pixels of an eye's picture lie in its domain (column and row, 0 = the first one's
+// centre), in little memory: reading it takes a good part of the time of a view.
 struct EyeTable {
   SphereDomain domain;
-  cv::Mat points;  // CV_32FC2 of the eye's size: column and row, 0 = the first one's centre
   cv::Mat hidden;  // CV_8UC1: 255 where the eye's picture shows nothing; empty if it always does
+
+  // Pixels of row y from column `first` on, a multiple of kSphereBlock, up to the next multiple.
+  [[nodiscard]] PointRun run(int y, int first) const;
+
+  cv::Mat steps;                // CV_16SC1: columns of a block, rows of a block, and so on
+  std::vector<PointRun> lines;  // of the blocks, without their steps
 };
 
 // The domain for eyes of this model, as fine as their pictures in the middle, and as large as they

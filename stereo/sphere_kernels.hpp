@@ -47,6 +47,27 @@ struct SphereAngles {
   int count;
 };
 
+// A run of points (column, row) of a domain: a line, and how far each point is from it, in steps.
+struct PointRun {
+  float first_column;
+  float column_slope;
+  float column_step;
+  float first_row;
+  float row_slope;
+  float row_step;
+  const std::int16_t* columns;  // steps
+  const std::int16_t* rows;
+
+  [[nodiscard]] float column(int i) const {
+    return first_column + column_slope * static_cast<float>(i) +
+           column_step * static_cast<float>(columns[i]);
+  }
+
+  [[nodiscard]] float row(int i) const {
+    return first_row + row_slope * static_cast<float>(i) + row_step * static_cast<float>(rows[i]);
+  }
+};
+
 // Displacements of a view's domain, in steps, at columns and rows 0 .. last of a grid with at least
 // one more of each.
 struct DisplacementGrid {
@@ -104,7 +125,7 @@ struct SphereKernels {
 
   // Where points (column, row) of the grid come from, as angles. mixed[i] = 1 where that needs a
   // closer look.
-  void (*origins)(const DisplacementGrid& grid, const float* points, int count,
+  void (*origins)(const DisplacementGrid& grid, const PointRun& run, int count,
                   const OriginAngles& to, std::uint8_t* mixed);
 
   void (*points)(const SphereAngles& angles, const LongitudeLatitudeGrid& grid, float* x, float* y);

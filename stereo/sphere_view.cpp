@@ -41,10 +41,10 @@ constexpr std::int16_t kHoleEnd = 4;
 constexpr std::int16_t kBeforeHole = 5;
 constexpr std::int16_t kAfterHole = 6;
 
-// Has the points read while others are worked on.
-void prefetch(const cv::Vec2f* points, int count) {
-  constexpr int kPointsPerLine = 8;
-  for (int i = 0; i < count; i += kPointsPerLine) __builtin_prefetch(points + i);
+// Has steps of points read while others are worked on.
+void prefetch(const std::int16_t* steps) {
+  constexpr int kStepsPerLine = 32;
+  for (int i = 0; i < 2 * kSphereBlock; i += kStepsPerLine) __builtin_prefetch(steps + i);
 }
 
 // Room for a block of pixels of any type.
@@ -468,14 +468,14 @@ class SphereView::Painter {
 
   // `count` pixels of row y from column `first` on.
   void paint(int y, int first, int count, cv::Mat& to, cv::Mat* visibility) {
-    const auto* const points = view_.table_.points.ptr<cv::Vec2f>(y) + first;
-    sphere_kernels().origins(grid_, points->val, count, origins_, mixed_.data());
+    const PointRun run = view_.table_.run(y, first);
+    sphere_kernels().origins(grid_, run, count, origins_, mixed_.data());
     picture_.sample(view_.rays_.angles(block_, count, true), pixels_.bytes.data(),
                     pixels_.outside.data());
     const auto size = static_cast<std::size_t>(count);
     const std::size_t bytes = to.elemSize();
     for (std::size_t i = 0; i < size; ++i) pixels_.outside[i] &= kOutside;
-    if (std::memchr(mixed_.data(), 1, size) != nullptr) look_closer(points, size, bytes);
+    if (std::memchr(mixed_.data(), 1, size) != nullptr) look_closer(run, size, bytes);
     if (!view_.table_.hidden.empty()) {
       hide(view_.table_.hidden.ptr(y) + first, size, bytes);
     }
@@ -487,9 +487,10 @@ class SphereView::Painter {
   }
 
  private:
-  void look_closer(const cv::Vec2f* points, std::size_t count, std::size_t bytes) {
+  void look_closer(const PointRun& run, std::size_t count, std::size_t bytes) {
     for (std::size_t i = 0; i < count; ++i) {
-      if (mixed_[i] != 0) closer_.add(static_cast<int>(i), points[i][0], points[i][1]);
+      const int at = static_cast<int>(i);
+      if (mixed_[i] != 0) closer_.add(at, run.column(at), run.row(at));
     }
     closer_.flush();
     for (std::size_t i = 0; i < count; ++i) {
@@ -538,7 +539,7 @@ void SphereView::paint(const SpherePicture& picture, cv::Mat& view, cv::Mat* vis
         for (int first = 0; first < view.cols; first += kSphereBlock) {
           const int count = std::min(kSphereBlock, view.cols - first);
           for (int y = first_row; y < last_row; ++y) {
-            if (y + 1 < last_row) prefetch(table_.points.ptr<cv::Vec2f>(y + 1) + first, count);
+            if (y + 1 < last_row) prefetch(table_.run(y + 1, first).columns);
             painter.paint(y, first, count, view, visibility);
           }
         }
