@@ -71,10 +71,26 @@ SphericalTag tag_of_crop(const media::PanoramaCrop& crop, cv::Size eye) {
   return tag;
 }
 
+// The kind of file that holds a picture for each eye; empty where it does not.
+std::string pair_of(const fs::path& path) {
+  const auto pair = media::read_stereo_photo(path);
+  if (!pair) return {};
+  switch (pair->format) {
+    case media::StereoPhotoFormat::kVrJpeg:
+      return "VR photo (.vr.jpg)";
+    case media::StereoPhotoFormat::kMpo:
+      return "multi-picture file (.mpo)";
+    case media::StereoPhotoFormat::kSpatialHeic:
+      return "stereo pair of HEIC";
+  }
+  return {};
+}
+
 FileSigns photo_signs(const fs::path& path, FileSigns signs) {
   const media::Picture picture = media::read_picture(path);
   const auto& facts = picture.metadata;
   signs.container = "photo";
+  signs.pair = pair_of(path);
   signs.size = picture.rgb.size();
   signs.stereo = facts.stereo;
   if (facts.equirectangular) {

@@ -64,11 +64,13 @@ const std::vector<NameWord>& name_words() {
   return kWords;
 }
 
-// Between _ - . space and brackets, in lower case.
+constexpr std::string_view kBetweenWords = "_-. []()";
+
+// In lower case.
 std::vector<std::string> words_of(std::string_view stem) {
   std::vector<std::string> words(1);
   for (const char c : lower(stem)) {
-    if (std::string_view("_-. []()").find(c) != std::string_view::npos) {
+    if (kBetweenWords.find(c) != std::string_view::npos) {
       words.emplace_back();
     } else {
       words.back() += c;
@@ -248,6 +250,20 @@ Verdict by_name(const FileSigns& signs, std::string player, bool vr180_is_fishey
   return verdict;
 }
 
+// Google Photos, Flickr, Facebook, desktop viewers of panoramas.
+Verdict photo_viewers(const FileSigns& signs) {
+  Verdict verdict{"Google Photos, viewers", "XMP", Belief{}, ""};
+  const auto tags = belief_of_tags(signs);
+  if (tags) verdict.belief = Belief{.shape = tags->shape};
+  if (!signs.pair.empty()) {
+    verdict.remark =
+        fmt::format("the right eye where {} is known, else the left one alone", signs.pair);
+  } else if (tags && tags->stereo != StereoTag::kNone) {
+    verdict.remark = "both eyes are seen as they lie";
+  }
+  return verdict;
+}
+
 // The last word alone counts; otherwise a square picture has two eyes, one above the other.
 Verdict meta(const FileSigns& signs) {
   Verdict verdict{"Meta Quest TV", "file name, size", Belief{}, ""};
@@ -278,9 +294,22 @@ Verdict rad(const FileSigns& signs) {
   return verdict;
 }
 
-std::string quoted_name(const std::string& name, const std::string& suffix) {
-  const auto dot = name.rfind('.');
-  return name.substr(0, dot) + suffix + (dot == std::string::npos ? "" : name.substr(dot));
+// The name that most players understand: without the words that say something else.
+std::string better_name(const FileSigns& signs, const std::string& name, const Belief& belief) {
+  std::string stem = signs.stem;
+  for (std::size_t begin = 0; begin < stem.size();) {
+    const std::size_t end = std::min(stem.find_first_of(kBetweenWords, begin), stem.size());
+    const std::string word = lower(stem.substr(begin, end - begin));
+    if (word != "vr180" && find_word(word) == nullptr) {
+      begin = end + 1;
+    } else if (begin > 0) {
+      stem.erase(begin - 1, end - begin + 1);
+    } else {
+      stem.erase(0, end + 1);
+    }
+  }
+  return (stem.empty() ? "video" : stem) + name_suffix(belief) +
+         name.substr(std::min(signs.stem.size(), name.size()));
 }
 
 // --- Warnings ---
@@ -354,7 +383,7 @@ void warn_of_name(const FileSigns& signs, const std::string& name,
   if (tags && !named && !name_suffix(*tags).empty()) {
     warnings.push_back(
         fmt::format("headset players go by names, and this one says nothing: call it '{}'",
-                    quoted_name(name, name_suffix(*tags))));
+                    better_name(signs, name, *tags)));
   }
   if (named && !tags && !tag_word(*named).empty()) {
     warnings.push_back(
@@ -366,10 +395,18 @@ void warn_of_name(const FileSigns& signs, const std::string& name,
   const bool differ = tags->shape != named->shape || tags->stereo != named->stereo ||
                       tags->right_first != named->right_first;
   if (!differ) return;
-  const std::string word = tag_word(*named);
-  warnings.push_back(fmt::format(
-      "the tags say {}, the name says {}: rename it{}", to_string(*tags), to_string(*named),
-      word.empty() ? "" : fmt::format(", or tag it with `vergence tag '{}' --as {}`", name, word)));
+  std::string advice;
+  if (!name_suffix(*tags).empty()) {
+    advice = fmt::format(": call it '{}'", better_name(signs, name, *tags));
+  }
+  // A name that tells less is no reason to tell less.
+  const bool tells_less = named->stereo == StereoTag::kNone && tags->stereo != StereoTag::kNone;
+  if (const std::string word = tag_word(*named); !word.empty() && !tells_less) {
+    advice +=
+        fmt::format("{}`vergence tag '{}' --as {}`", advice.empty() ? ": " : ", or ", name, word);
+  }
+  warnings.push_back(fmt::format("the tags say {}, the name says {}{}", to_string(*tags),
+                                 to_string(*named), advice));
 }
 
 }  // namespace
@@ -425,6 +462,10 @@ std::optional<Belief> belief_of_name(std::string_view stem, cv::Size size, bool 
 }
 
 std::vector<Verdict> verdicts_on(const FileSigns& signs) {
+  if (signs.container == "photo") {
+    return {photo_viewers(signs), by_name(signs, "SKYBOX", true), meta(signs),
+            by_name(signs, "DeoVR, HereSphere, 4XVR", false)};
+  }
   return {youtube(signs),
           apple(signs),
           desktop(signs),

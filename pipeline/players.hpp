@@ -33,7 +33,8 @@ struct Belief {
 // The signs that players go by.
 struct FileSigns {
   std::string stem;       // the file's name without folder and extension
-  std::string container;  // "mp4", "mov", "matroska", "jpeg", "other"
+  std::string container;  // "mp4", "mov", "matroska", "photo", "other"
+  std::string pair;       // "VR photo" ...: a photo of two pictures, one for each eye; else empty
   cv::Size size;
   double pixel_aspect = 1.0;
   std::string codec;                                     // FFmpeg's name

@@ -71,6 +71,7 @@ std::vector<std::pair<std::string, std::string>> statements(const FileSigns& sig
     lines.emplace_back(signs.container == "photo" ? "XMP (GPano)" : "container",
                        words_of(signs.spherical, signs.stereo));
   }
+  if (!signs.pair.empty()) lines.emplace_back("eyes", "two pictures: " + signs.pair);
   if (signs.container != "photo") {
     lines.emplace_back("bitstream", signs.bitstream == StereoTag::kNone
                                         ? "nothing"
