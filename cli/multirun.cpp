@@ -266,7 +266,7 @@ fs::path free_record_folder(const fs::path& folder) {
 fs::path folder_of_outputs(const CommandLine& line) {
   const auto& named = line.output.empty() ? line.json : line.output;
   if (!named.empty() && named != "-") {
-    const fs::path path = named;
+    fs::path path = named;
     if (named.ends_with('/') || fs::is_directory(path)) return path;
     return path.has_parent_path() ? path.parent_path() : fs::path(".");
   }

@@ -62,6 +62,12 @@ std::vector<runs::Metric> metrics_in(const std::string& json) {
   return metrics;
 }
 
+// What "auto" comes to where that is plain: without NVIDIA's driver there is but the processor.
+std::string device_name(const std::string& asked) {
+  const bool driver = fs::exists("/dev/nvidiactl") || fs::exists("/dev/dxg");
+  return asked == "auto" && !driver ? "cpu" : asked;
+}
+
 // Fills the record of one job.
 class Recorder {
  public:
@@ -92,10 +98,14 @@ class Recorder {
     cv::setRNGSeed(static_cast<int>(seed));
     record_.seeds = {{"run.seed", seed}};
     record_.threads = thread_count();
-    record_.device = work_.config.string("device");
+    record_.device = device_name(work_.config.string("device"));
     for (const auto& input : work_.input_files) note_input(input, "");
     for (const auto& name : {work_.prediction, work_.ground_truth}) note_input(name, "");
-    for (const auto& file : pipeline::files_named_by(work_.config)) note_input(file.path, file.key);
+    const bool no_network = work_.command == "eval" || work_.command == "views";
+    for (const auto& file : pipeline::files_named_by(work_.config)) {
+      if (no_network && file.key.starts_with("weights of ")) continue;
+      note_input(file.path, file.key);
+    }
     for (const auto& truth : record_.ground_truths) note_input(truth, "run.ground_truth");
   }
 

@@ -7,11 +7,13 @@
 #include "media/picture.hpp"
 #include "media/sidecar.hpp"
 #include "pipeline/options.hpp"
+#include "predictors/model_registry.hpp"
 #include "predictors/sha256.hpp"
 
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 #include <opencv2/imgproc.hpp>
 
@@ -23,6 +25,19 @@ namespace {
 constexpr std::array<std::string_view, 7> kPictures = {".png",  ".jpg", ".jpeg", ".webp",
                                                        ".avif", ".tif", ".tiff"};
 constexpr int kPreviewQuality = 82;
+
+std::vector<std::string> network_names(const config::Config& config) {
+  auto name = config.string("predictor.name");
+  if (name == "ensemble") return config.strings("predictor.members");
+  return {std::move(name)};
+}
+
+// The file of a network that is known by its card and has one; `nano` is inside the program.
+std::optional<fs::path> weights_of(const std::string& name) {
+  const auto known = predictors::known_models();
+  if (std::find(known.begin(), known.end(), name) == known.end()) return std::nullopt;
+  return predictors::find_weights(predictors::find_model_card(name));
+}
 
 }  // namespace
 
@@ -73,6 +88,10 @@ std::vector<NamedFile> files_named_by(const config::Config& config) {
     const fs::path path = config.string(rule.key);
     std::error_code error;
     if (fs::is_regular_file(path, error)) files.push_back({rule.key, path});
+  }
+  if (!config.string("predictor.path").empty()) return files;
+  for (const auto& name : network_names(config)) {
+    if (auto weights = weights_of(name)) files.push_back({"weights of " + name, *weights});
   }
   return files;
 }

@@ -29,7 +29,8 @@ namespace vergence::pipeline {
 // SHA-256 of a file; empty for what cannot be read (a pipe, a file that is gone).
 [[nodiscard]] std::string digest_of(const std::filesystem::path& path, Progress& progress);
 
-// Keys of type path whose value is a file that exists.
+// Keys of type path whose value is a file that exists, and ("weights of NAME") the files of the
+// networks.
 struct NamedFile {
   std::string key;
   std::filesystem::path path;

@@ -46,6 +46,7 @@ pid_t start(const std::vector<std::string>& arguments, const Streams& streams) {
   if (streams.output >= 0) ::posix_spawn_file_actions_adddup2(&actions, streams.output, 1);
   if (streams.errors >= 0) ::posix_spawn_file_actions_adddup2(&actions, streams.errors, 2);
   std::vector<char*> texts;
+  texts.reserve(arguments.size() + 1);
   for (const auto& argument : arguments) texts.push_back(const_cast<char*>(argument.c_str()));
   texts.push_back(nullptr);
   pid_t pid = -1;

@@ -65,14 +65,14 @@ std::vector<Difference> differences(std::span<const NamedRecord> runs,
                                     const std::function<Facts(const Record&)>& facts_of) {
   std::vector<Difference> all;
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    for (const auto& [what, value] : facts_of(runs[i].record)) {
+    for (const auto& fact : facts_of(runs[i].record)) {
       auto found = std::find_if(all.begin(), all.end(),
-                                [&](const Difference& known) { return known.what == what; });
+                                [&](const Difference& known) { return known.what == fact.first; });
       if (found == all.end()) {
-        all.push_back({what, std::vector<std::string>(runs.size(), std::string(kNothing))});
+        all.push_back({fact.first, std::vector<std::string>(runs.size(), std::string(kNothing))});
         found = all.end() - 1;
       }
-      found->values[i] = value;
+      found->values[i] = fact.second;
     }
   }
   std::erase_if(all, [](const Difference& known) {

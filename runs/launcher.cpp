@@ -14,6 +14,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <set>
 #include <thread>
 
@@ -112,6 +113,7 @@ class LocalLauncher {
 
   void wait_for_news() {
     std::vector<pollfd> ends;
+    ends.reserve(workers_.size());
     for (const auto& worker : workers_) ends.push_back({worker.process->descriptor(), POLLIN, 0});
     ::poll(ends.data(), ends.size(), kPollMilliseconds);
   }
@@ -177,8 +179,8 @@ class SlurmLauncher {
     std::string arguments;
     for (const auto& argument : sbatch_arguments(options)) arguments += argument + "\n";
     write_file(folder() / "slurm.arguments", arguments);
-    std::vector<int> all;
-    for (int i = 0; i < static_cast<int>(multirun_.job_folders.size()); ++i) all.push_back(i);
+    std::vector<int> all(multirun_.job_folders.size());
+    std::iota(all.begin(), all.end(), 0);
     submit(all);
   }
 

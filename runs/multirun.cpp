@@ -104,8 +104,7 @@ fs::path make_new_folder(const fs::path& wanted) {
   if (error) fail(parent);
   const std::string name = wanted.has_filename() ? wanted.string() : wanted.parent_path().string();
   for (int suffix = 1;; ++suffix) {
-    const fs::path folder =
-        suffix == 1 ? fs::path(name) : fs::path(fmt::format("{}_{}", name, suffix));
+    fs::path folder = suffix == 1 ? fs::path(name) : fs::path(fmt::format("{}_{}", name, suffix));
     // Only one process is told that it has made it.
     if (fs::create_directory(folder, error)) return folder;
     if (error && error != std::errc::file_exists) fail(folder);

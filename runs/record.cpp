@@ -228,8 +228,9 @@ void flatten(const Value& value, const std::string& key,
     return;
   }
   for (const auto& entry : *table) {
-    const std::string name = entry.key.starts_with('+') ? entry.key.substr(1) : entry.key;
-    flatten(entry.value, key.empty() ? name : key + "." + name, settings);
+    std::string inner = key.empty() ? "" : key + ".";
+    inner += entry.key.starts_with('+') ? entry.key.substr(1) : entry.key;
+    flatten(entry.value, inner, settings);
   }
 }
 
@@ -285,14 +286,15 @@ std::vector<Metric> mean_metrics(const Record& record) {
   std::vector<Metric> means;
   std::vector<int> counts;
   for (const auto& row : record.metrics) {
-    for (const auto& [name, value] : row.values) {
-      const auto found = std::find_if(means.begin(), means.end(),
-                                      [&](const Metric& m) { return m.first == name; });
+    for (const auto& metric : row.values) {
+      const auto found = std::find_if(means.begin(), means.end(), [&](const Metric& known) {
+        return known.first == metric.first;
+      });
       if (found == means.end()) {
-        means.emplace_back(name, value);
+        means.push_back(metric);
         counts.push_back(1);
       } else {
-        found->second += value;
+        found->second += metric.second;
         ++counts[static_cast<std::size_t>(found - means.begin())];
       }
     }
