@@ -191,14 +191,15 @@ int next_rim(float* nearest, const float* own, int begin, int end) {
   return x;
 }
 
+// Rows of `parallax` (range) to those of `refined` that lie `offset` further down.
 template <class T, int kChannels, class Colours>
-void refine_rows(Colours colours, const cv::Mat& parallax, bool wrap, cv::Mat& refined,
-                 cv::Range range) {
+void refine_rows(Colours colours, const cv::Mat& parallax, bool wrap, cv::Range range, int offset,
+                 cv::Mat& refined) {
   const int width = parallax.cols;
   for (int y = range.start; y < range.end; ++y) {
     const std::array<int, 3> rows = rows_around(y, parallax.rows);
     const float* const own = parallax.ptr<float>(y);
-    float* const out = refined.ptr<float>(y);
+    float* const out = refined.ptr<float>(y + offset);
     neighbourhood_maxima({parallax.ptr<float>(rows[0]), own, parallax.ptr<float>(rows[2])}, width,
                          wrap, out);
     for (int x = next_rim(out, own, 0, width); x < width; x = next_rim(out, own, x, width)) {
@@ -221,23 +222,20 @@ void refine_rims(const cv::Mat& picture, const cv::Mat& parallax_px, bool wrap, 
         0, picture.rows,
         [&](int first, int last) {
           refine_rows<T, kChannels>(PictureColours<T, kChannels>(picture), parallax_px, wrap,
-                                    refined, {first, last});
+                                    {first, last}, 0, refined);
         },
         kRowsPerTask);
   });
 }
 
 void refine_rims(int picture_type, const FetchPixels& fetch, const cv::Mat& parallax_px, bool wrap,
-                 cv::Mat& refined) {
-  refined.create(parallax_px.size(), CV_32FC1);
+                 cv::Range rows, int offset, cv::Mat& refined) {
+  const FetchPixels fetch_below = [&](const cv::Rect& area, void* pixels) {
+    fetch(area + cv::Point(0, offset), pixels);
+  };
   with_pixel_type(picture_type, [&]<class T, int kChannels>() {
-    parallel_for(
-        0, parallax_px.rows,
-        [&](int first, int last) {
-          refine_rows<T, kChannels>(FetchedColours<T, kChannels>(fetch), parallax_px, wrap, refined,
-                                    {first, last});
-        },
-        kRowsPerTask);
+    refine_rows<T, kChannels>(FetchedColours<T, kChannels>(fetch_below), parallax_px, wrap, rows,
+                              offset, refined);
   });
 }
 

@@ -135,6 +135,9 @@ struct SphereKernels {
   // written to those pixels that counts. Writes up to 5 bytes beyond the last pixel.
   void (*sample_rgb8)(const Rgb8Picture& picture, const float* x, const float* y, int count,
                       std::uint8_t* out, std::uint8_t* missed);
+
+  // Copies bytes to where they are not needed soon, past the cache if that is possible.
+  void (*write_out)(const std::uint8_t* from, std::size_t bytes, std::uint8_t* to);
 };
 
 // Those that this machine can run, the fastest first.

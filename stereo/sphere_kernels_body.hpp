@@ -373,10 +373,23 @@ void sample_rgb8(const Rgb8Picture& from, const float* x, const float* y, int co
   }
 }
 
+void write_out(const std::uint8_t* from, std::size_t bytes, std::uint8_t* to) {
+#ifdef __SSE2__
+  if ((reinterpret_cast<std::uintptr_t>(to) & 15U) == 0) {
+    for (; bytes >= 16; bytes -= 16, from += 16, to += 16) {
+      _mm_stream_si128(reinterpret_cast<__m128i*>(to),
+                       _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+    }
+    _mm_sfence();
+  }
+#endif
+  std::memcpy(to, from, bytes);
+}
+
 }  // namespace
 
 extern const SphereKernels kKernels;
 const SphereKernels kKernels = {parallax, parallel_shift, displacements, origins,
-                                points,   directions,     sample_rgb8};
+                                points,   directions,     sample_rgb8,   write_out};
 
 }  // namespace vergence::stereo::VERGENCE_KERNELS

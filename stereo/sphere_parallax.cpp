@@ -31,7 +31,7 @@ constexpr float kRimFactor = 1.15F;
 
 constexpr double kFarAway = 1e9;
 
-constexpr int kRowsPerTask = 16;
+constexpr int kRowsPerTask = 32;
 
 // Share of the eyes' distance from each other that is left at a latitude: all of it below
 // kFullLatitude, then so that radius / cos(latitude) falls to 0 at the pole without a step in its
@@ -121,30 +121,37 @@ void SphereParallax::take(const RayDistance& distance, const PictureModel& model
     border_.emplace(here);
     place_distances(here, values.size());
   }
-  const DistanceSummary summary = convert(values);
-  measure(summary, values);
-  if (!options_.refine_rims) {
-    cv::swap(parallax_, refined_);
-    return;
+  cv::Mat cleaned = values;
+  DistanceSummary summary = convert(values, picture);
+  if (summary.odd) {
+    cleaned = filled_distances(values, goes_all_around(*model_));
+    summary = convert(cleaned, picture);
   }
-  const auto fetch = [&](const cv::Rect& area, void* pixels) {
-    AngleBlock block;
-    const std::size_t bytes = CV_ELEM_SIZE(picture.type());
-    auto* out = static_cast<unsigned char*>(pixels);
-    alignas(16) std::array<unsigned char, std::size_t{kSphereBlock} * 16 + 16> colours;
-    std::array<unsigned char, kSphereBlock> outside;
-    for (int y = area.y; y < area.y + area.height; ++y) {
-      for (int i = 0; i < area.width; ++i) {
-        block.along[static_cast<std::size_t>(i)] =
-            static_cast<float>(domain_.column_angle(area.x + i));
-        block.across[static_cast<std::size_t>(i)] = static_cast<float>(domain_.row_angle(y));
-      }
-      picture.sample(rays_.angles(block, area.width), colours.data(), outside.data());
-      std::memcpy(out, colours.data(), static_cast<std::size_t>(area.width) * bytes);
-      out += static_cast<std::size_t>(area.width) * bytes;
-    }
-  };
-  refine_rims(picture.type(), fetch, parallax_, domain_.wrap_columns, refined_);
+  measure(summary, values);
+}
+
+// The colours of an area of the domain as the source shows it.
+void SphereParallax::fetch(const SpherePicture& picture, const cv::Rect& area, void* pixels) const {
+  AngleBlock block;
+  const std::size_t bytes =
+      static_cast<std::size_t>(area.width) * static_cast<std::size_t>(CV_ELEM_SIZE(picture.type()));
+  auto* out = static_cast<unsigned char*>(pixels);
+  alignas(16) std::array<unsigned char, std::size_t{kSphereBlock} * 16 + 16> colours;
+  std::array<unsigned char, kSphereBlock> outside;
+  for (int y = area.y; y < area.y + area.height; ++y) {
+    fill_angles(area.x, y, area.width, block);
+    picture.sample(rays_.angles(block, area.width), colours.data(), outside.data());
+    std::memcpy(out, colours.data(), bytes);
+    out += bytes;
+  }
+}
+
+void SphereParallax::fill_angles(int first, int y, int count, AngleBlock& block) const {
+  for (int i = 0; i < count; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    block.along[at] = static_cast<float>(domain_.column_angle(first + i));
+    block.across[at] = static_cast<float>(domain_.row_angle(y));
+  }
 }
 
 // For each pixel of the domain, where its distance is to be found.
@@ -161,11 +168,7 @@ void SphereParallax::place_distances(const PictureModel& model, cv::Size size) {
     for (int y = first; y < last; ++y) {
       for (int begin = 0; begin < width; begin += kSphereBlock) {
         const int count = std::min(kSphereBlock, width - begin);
-        for (int i = 0; i < count; ++i) {
-          block.along[static_cast<std::size_t>(i)] =
-              static_cast<float>(domain_.column_angle(begin + i));
-          block.across[static_cast<std::size_t>(i)] = static_cast<float>(domain_.row_angle(y));
-        }
+        fill_angles(begin, y, count, block);
         sphere_kernels().directions(rays_.angles(block, count),
                                     &directions[static_cast<std::size_t>(begin)].x);
       }
@@ -194,51 +197,62 @@ void SphereParallax::place_distances(const PictureModel& model, cv::Size size) {
   });
 }
 
-DistanceSummary SphereParallax::convert(const cv::Mat& distance) {
-  cv::Mat values = distance;
+DistanceSummary SphereParallax::convert(const cv::Mat& distance, const SpherePicture& picture) {
+  if (coarse_) {
+    const cv::Mat inverse = 1.0 / distance;
+    const int sides = goes_all_around(*model_) ? cv::BORDER_WRAP : cv::BORDER_REPLICATE;
+    cv::copyMakeBorder(inverse, inverse_, 0, 0, 1, 1, sides);
+    cv::copyMakeBorder(inverse_, inverse_, 1, 1, 0, 0, cv::BORDER_REPLICATE);
+  }
   DistanceSummary summary;
   std::mutex mutex;
   parallax_.create(domain_.size, CV_32FC1);
-  const auto convert_rows = [&](int first_row, int last_row) {
+  const auto fetch_pixels = [&](const cv::Rect& area, void* pixels) {
+    fetch(picture, area, pixels);
+  };
+  const auto convert_rows = [&](int first, int last) {
     DistanceSummary own;
-    std::array<float, kSphereBlock> block;
-    std::array<float, kSphereBlock> row_gain;
-    // Blocks below each other share most of what they read.
-    for (int first = 0; first < domain_.size.width; first += kSphereBlock) {
-      const int count = std::min(kSphereBlock, domain_.size.width - first);
-      for (int y = first_row; y < last_row; ++y) {
-        gather(values, y, first, count, block.data());
-        if (scale_.arc_sine) {
-          const double latitude = domain_.row_angle(y);
-          row_gain.fill(static_cast<float>(pole_fade(latitude) / std::cos(latitude)));
-        }
-        const float* const gain = scale_.arc_sine ? row_gain.data() : column_gain_.data() + first;
-        sphere_kernels().parallax(block.data(), gain, count, scale_,
-                                  parallax_.ptr<float>(y) + first, own);
-      }
+    if (options_.refine_rims) {
+      // In a band of its own, which stays in the cache, with the rows beside it.
+      const int begin = std::max(first - 1, 0);
+      const int end = std::min(last + 1, domain_.size.height);
+      cv::Mat band(end - begin, domain_.size.width, CV_32FC1);
+      convert_band(distance, begin, band, own);
+      refine_rims(picture.type(), fetch_pixels, band, domain_.wrap_columns,
+                  {first - begin, last - begin}, begin, parallax_);
+    } else {
+      cv::Mat band = parallax_.rowRange(first, last);
+      convert_band(distance, first, band, own);
     }
     const std::scoped_lock lock(mutex);
     summary.nearest = std::min(summary.nearest, own.nearest);
     summary.greatest_px = std::max(summary.greatest_px, own.greatest_px);
     summary.odd = summary.odd || own.odd;
   };
-  const auto convert_all = [&] {
-    summary = {};
-    if (coarse_) {
-      const cv::Mat inverse = 1.0 / values;
-      const bool wrap = goes_all_around(*model_);
-      cv::copyMakeBorder(inverse, inverse_, 0, 0, 1, 1,
-                         wrap ? cv::BORDER_WRAP : cv::BORDER_REPLICATE);
-      cv::copyMakeBorder(inverse_, inverse_, 1, 1, 0, 0, cv::BORDER_REPLICATE);
-    }
-    parallel_for(0, domain_.size.height, convert_rows, kRowsPerTask);
-  };
-  convert_all();
-  if (summary.odd) {
-    values = filled_distances(values, goes_all_around(*model_));
-    convert_all();
-  }
+  parallel_for(0, domain_.size.height, convert_rows, kRowsPerTask);
   return summary;
+}
+
+// The parallax of the domain's rows from `first_row` on.
+void SphereParallax::convert_band(const cv::Mat& distance, int first_row, cv::Mat& band,
+                                  DistanceSummary& summary) const {
+  std::array<float, kSphereBlock> block;
+  std::array<float, kSphereBlock> row_gain;
+  // Blocks below each other share most of what they read.
+  for (int first = 0; first < band.cols; first += kSphereBlock) {
+    const int count = std::min(kSphereBlock, band.cols - first);
+    for (int row = 0; row < band.rows; ++row) {
+      const int y = first_row + row;
+      gather(distance, y, first, count, block.data());
+      if (scale_.arc_sine) {
+        const double latitude = domain_.row_angle(y);
+        row_gain.fill(static_cast<float>(pole_fade(latitude) / std::cos(latitude)));
+      }
+      const float* const gain = scale_.arc_sine ? row_gain.data() : column_gain_.data() + first;
+      sphere_kernels().parallax(block.data(), gain, count, scale_, band.ptr<float>(row) + first,
+                                summary);
+    }
+  }
 }
 
 void SphereParallax::gather(const cv::Mat& distance, int y, int first, int count, float* to) const {

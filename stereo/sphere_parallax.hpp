@@ -25,7 +25,7 @@ class SphereParallax {
 
   // CV_32FC1 of the domain's size, pixels, >= 0. Parallel eyes: px_per_radian() * cos(column angle)
   // * radius / distance, from which both eyes' shifts follow. Omnidirectional: the shift itself.
-  [[nodiscard]] const cv::Mat& pixels() const { return refined_; }
+  [[nodiscard]] const cv::Mat& pixels() const { return parallax_; }
 
   // No eye's shift is greater, pixels.
   [[nodiscard]] float reach() const { return reach_; }
@@ -38,7 +38,11 @@ class SphereParallax {
 
  private:
   void place_distances(const projection::PictureModel& model, cv::Size size);
-  [[nodiscard]] DistanceSummary convert(const cv::Mat& distance);
+  void fill_angles(int first, int y, int count, AngleBlock& block) const;
+  void fetch(const SpherePicture& picture, const cv::Rect& area, void* pixels) const;
+  [[nodiscard]] DistanceSummary convert(const cv::Mat& distance, const SpherePicture& picture);
+  void convert_band(const cv::Mat& distance, int first_row, cv::Mat& band,
+                    DistanceSummary& summary) const;
   void gather(const cv::Mat& distance, int y, int first, int count, float* to) const;
   void gather_coarse(int y, int first, int count, float* to) const;
   void measure(const DistanceSummary& summary, const cv::Mat& distance);
@@ -56,7 +60,6 @@ class SphereParallax {
   cv::Mat inverse_;      // 1 / distance with a border of one pixel
   std::vector<float> column_gain_;
   cv::Mat parallax_;
-  cv::Mat refined_;
   float reach_ = 0.0F;
   double greatest_angle_ = 0.0;
   double share_inside_ = 0.0;

@@ -479,8 +479,8 @@ class SphereView::Painter {
     if (!view_.table_.hidden.empty()) {
       hide(view_.table_.hidden.ptr(y) + first, size, bytes);
     }
-    std::memcpy(to.ptr(y) + static_cast<std::size_t>(first) * bytes, pixels_.bytes.data(),
-                size * bytes);
+    sphere_kernels().write_out(pixels_.bytes.data(), size * bytes,
+                               to.ptr(y) + static_cast<std::size_t>(first) * bytes);
     if (visibility != nullptr) {
       std::memcpy(visibility->ptr(y) + first, pixels_.outside.data(), size);
     }
