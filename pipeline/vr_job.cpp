@@ -106,6 +106,14 @@ double median_for(const VrOptions& options, const PictureModel& source) {
   return usual * source.pixels_per_radian() / focal;
 }
 
+VrRelayoutOptions relayout_options(const VrOptions& options) {
+  VrRelayoutOptions relayout;
+  relayout.frame = options.frame;
+  relayout.change_ipd = options.change_ipd;
+  relayout.input_ipd_m = options.input_ipd_m;
+  return relayout;
+}
+
 bool needs_depth(const VrFrameOptions& frame) {
   return frame.layout != VrLayout::kMono;
 }
@@ -144,21 +152,21 @@ VrScene VrPhotoJob::open(const Source& source, Progress& progress) {
   return scene;
 }
 
-VrScene VrPhotoJob::open_for(const fs::path& path, const fs::path& output, Progress& progress) {
-  const auto source = open_source(path, options_.source);
-  const auto picture = media::read_picture(path);
+VrScene VrPhotoJob::open_for(const SbsItem& item, const media::Picture& picture,
+                             Progress& progress) {
+  const auto source = open_source(item.input, options_.source);
   auto scene = open(source, progress);
   scene.carried = picture.blocks;
   const bool patched = options_.source.nadir.value() > 0.0;
   if (patched) return scene;
-  const cv::Mat pixels = pixels_of(picture, keeps_16_bit(output));
+  const cv::Mat pixels = pixels_of(picture, keeps_16_bit(item.output));
   if (!source.resampled) {
     scene.picture = pixels;
     return scene;
   }
   // The eyes look at the file's own picture, so that each pixel is sampled once.
-  const auto seen =
-      recognise(path, pixels.size(), claims_of(picture.metadata), asked_claims(options_.source));
+  const auto seen = recognise(item.input, pixels.size(), claims_of(picture.metadata),
+                              asked_claims(options_.source));
   scene.picture = split_eyes(pixels, seen.eyes)[0];
   scene.model = eye_model(seen, options_.source.horizontal_fov, options_.source.fisheye_fov);
   if (!scene.distance.empty()) {
@@ -177,29 +185,67 @@ std::vector<fs::path> VrPhotoJob::make(const SbsItem& item, Progress& progress) 
                             item.output.string()))
         .hint("end the name in .jpg, or give vr.layout=sbs");
   }
-  const auto scene = open_for(item.input, item.output, progress);
+  const auto both = media::read_stereo_photo(item.input);
+  const auto picture = both ? both->left : media::read_picture(item.input);
+  if (make_of_pair(item, picture, both ? both->right.rgb : cv::Mat(), progress)) {
+    return {item.output};
+  }
+  const auto scene = open_for(item, picture, progress);
   progress.begin("making eyes", "frames", 1);
   cv::Mat frame;
   const auto maker = make_vr_frame(scene, frame_options, item.input.string(), frame);
   progress.advance();
-  auto spherical = spherical_tag(frame_options);
-  if (pair) {
+  write(item, frame, {maker.left(), maker.right()}, scene.carried);
+  return {item.output};
+}
+
+// False where the photo shows one eye's picture alone. `right`: of files with two pictures.
+bool VrPhotoJob::make_of_pair(const SbsItem& item, const media::Picture& picture,
+                              const cv::Mat& right, Progress& progress) const {
+  const auto& asked = options_.source;
+  const bool one_asked = asked.eyes && !asked.eyes->is_pair();
+  const auto seen =
+      recognise(item.input, picture.rgb.size(), claims_of(picture.metadata), asked_claims(asked));
+  if (one_asked || (right.empty() && !seen.eyes.is_pair())) return false;
+  spdlog::info("'{}': {}{}", item.input.string(), describe(seen),
+               right.empty() ? "" : ", two pictures");
+  const bool deep = keeps_16_bit(item.output);
+  progress.begin("making eyes", "frames", 1);
+  const EyeLayout eyes = right.empty() ? seen.eyes : EyeLayout{EyeLayout::Packing::kTwoPictures};
+  VrRelayout maker(relayout_options(options_), eyes,
+                   eye_models(seen, asked.horizontal_fov, asked.fisheye_fov));
+  cv::Mat frame;
+  const cv::Mat left = pixels_of(picture, deep);
+  if (right.empty()) {
+    maker.make(left, frame);
+  } else {
+    maker.make(left, pixels_of({.rgb = right, .alpha = {}, .metadata = {}}, deep), frame);
+  }
+  progress.advance();
+  write(item, frame, {maker.left(), maker.right()}, picture.blocks);
+  return true;
+}
+
+void VrPhotoJob::write(const SbsItem& item, const cv::Mat& frame,
+                       const std::array<cv::Mat, 2>& eyes,
+                       const media::PictureBlocks& carried) const {
+  const auto spherical = spherical_tag(options_.frame);
+  if (const auto format = media::stereo_photo_format(item.output)) {
     media::StereoPhotoOptions write;
     write.quality = options_.jpeg_quality;
     write.spherical = spherical;
-    if (!spherical) write.fov_x = frame_options.fov;
-    write.baseline_m = frame_options.ipd_m;
-    write.carried = scene.carried;
-    media::write_stereo_photo(item.output, maker.left(), maker.right(), *pair, write);
-    return {item.output};
+    if (!spherical) write.fov_x = options_.frame.fov;
+    write.baseline_m = options_.frame.ipd_m;
+    write.carried = carried;
+    media::write_stereo_photo(item.output, eyes[0], eyes[1], *format, write);
+    return;
   }
   media::WriteOptions write;
   write.jpeg_quality = options_.jpeg_quality;
   write.view.spherical = spherical;
-  write.view.stereo = stereo_tag(frame_options);
-  write.carried = scene.carried;
+  write.view.stereo = stereo_tag(options_.frame);
+  write.carried = carried;
   media::write_picture(item.output, frame, write);
-  return {item.output};
 }
 
 }  // namespace vergence::pipeline

@@ -11,7 +11,9 @@
 #include "pipeline/source.hpp"
 #include "pipeline/video_job.hpp"
 #include "pipeline/vr_frame.hpp"
+#include "pipeline/vr_relayout.hpp"
 
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -46,6 +48,9 @@ struct VrOptions {
   std::optional<OwnDepth> own;
   int jpeg_quality = 95;
   DeviceLimits limits;
+  // Of inputs that show both eyes: pipeline/vr_relayout.hpp.
+  bool change_ipd = false;
+  double input_ipd_m = 0.064;
   int panorama_keyframes = 8;  // PanoramaVideoOptions::keyframes
   VideoJobOptions job;         // its maker, tags and depth kind are filled in
   Deinterlace deinterlace = Deinterlace::kAuto;
@@ -62,6 +67,9 @@ struct VrScene {
 
 // The median distance, metres, that a relative result for a picture of this model is given.
 [[nodiscard]] double median_for(const VrOptions& options, const projection::PictureModel& source);
+
+// How both eyes of an input become frames.
+[[nodiscard]] VrRelayoutOptions relayout_options(const VrOptions& options);
 
 // Whether any depth has to be found for such frames.
 [[nodiscard]] bool needs_depth(const VrFrameOptions& frame);
@@ -81,8 +89,12 @@ class VrPhotoJob {
   std::vector<std::filesystem::path> make(const SbsItem& item, Progress& progress);
 
  private:
-  [[nodiscard]] VrScene open_for(const std::filesystem::path& path,
-                                 const std::filesystem::path& output, Progress& progress);
+  [[nodiscard]] bool make_of_pair(const SbsItem& item, const media::Picture& picture,
+                                  const cv::Mat& right, Progress& progress) const;
+  void write(const SbsItem& item, const cv::Mat& frame, const std::array<cv::Mat, 2>& eyes,
+             const media::PictureBlocks& carried) const;
+  [[nodiscard]] VrScene open_for(const SbsItem& item, const media::Picture& picture,
+                                 Progress& progress);
 
   VrOptions options_;
   std::span<const std::unique_ptr<DepthPredictor>> networks_;

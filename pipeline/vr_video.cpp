@@ -27,7 +27,7 @@ using projection::PictureModel;
 struct VideoView {
   bool panorama = false;
   SourceModel model;
-  std::string crop = {};  // FFmpeg's filter that leaves one eye of a pair; empty = it is one
+  EyeLayout eyes = {};  // of a pair, the model is of one eye's part of a picture
 };
 
 VideoView flat_view(const fs::path& path, const SourceOptions& options) {
@@ -55,14 +55,6 @@ VideoView view_of_pipe(const SourceOptions& options) {
           }};
 }
 
-// The left eye's part of a pair.
-std::string crop_of(const EyeLayout& eyes) {
-  const bool across = eyes.packing == EyeLayout::Packing::kSideBySide;
-  if (!eyes.is_pair()) return {};
-  if (across) return eyes.right_first ? "crop=iw/2:ih:iw/2:0" : "crop=iw/2:ih:0:0";
-  return eyes.right_first ? "crop=iw:ih/2:0:ih/2" : "crop=iw:ih/2:0:0";
-}
-
 VideoView view_of(const fs::path& path, const SourceOptions& options,
                   const media::VideoInfo& info) {
   const auto seen = recognise(path, info.size, claims_of(info), asked_claims(options));
@@ -71,22 +63,34 @@ VideoView view_of(const fs::path& path, const SourceOptions& options,
   if (seen.projection == projection::PictureKind::kFlat) {
     view = flat_view(path, options);
   } else {
-    const auto model = eye_model(seen, options.horizontal_fov, options.fisheye_fov);
-    view = {true, [model](cv::Size size) { return model.resized(size); }};
+    view = {true, eye_models(seen, options.horizontal_fov, options.fisheye_fov)};
   }
-  view.crop = crop_of(seen.eyes);
+  view.eyes = seen.eyes;
+  if (seen.eyes.is_pair()) {
+    view.model = eye_models(seen, options.horizontal_fov, options.fisheye_fov);
+  }
   return view;
 }
 
-// Opens a video as what it shows: what follows is of one eye.
-VideoView look_at(const fs::path& video, const SourceOptions& options,
-                  media::VideoReadOptions& read, media::VideoInfo& info) {
+// The left eye's part of a pair.
+std::string crop_of(const EyeLayout& eyes) {
+  const bool across = eyes.packing == EyeLayout::Packing::kSideBySide;
+  if (!eyes.is_pair()) return {};
+  if (across) return eyes.right_first ? "crop=iw/2:ih:iw/2:0" : "crop=iw/2:ih:0:0";
+  return eyes.right_first ? "crop=iw:ih/2:0:ih/2" : "crop=iw:ih/2:0:0";
+}
+
+// A pair as its left eye alone.
+VideoView left_eye_of(const fs::path& video, const VideoView& view, media::VideoReadOptions& read,
+                      media::VideoInfo& info) {
+  const auto crop = crop_of(view.eyes);
+  read.filter = read.filter.empty() ? crop : read.filter + "," + crop;
+  const auto packed = info.size;
   info = media::VideoReader(video, read).info();
-  auto view = view_of(video, options, info);
-  if (view.crop.empty()) return view;
-  read.filter = read.filter.empty() ? view.crop : read.filter + "," + view.crop;
-  info = media::VideoReader(video, read).info();
-  return view;
+  auto left = view;
+  left.eyes = {};
+  left.model = [model = view.model(packed)](cv::Size size) { return model.resized(size); };
+  return left;
 }
 
 bool shows_whole_sphere(const PictureModel& model) {
@@ -107,10 +111,9 @@ void check_container(const fs::path& output, const VrFrameOptions& frame) {
 }
 
 void tell_limits(const VrOptions& options, const fs::path& output, const media::VideoInfo& info,
-                 const PictureModel& source) {
-  const VrFrameMaker maker(options.frame, [&](cv::Size) { return source; });
-  const auto passed = passed_limit(options.limits, options.job.encode.codec,
-                                   maker.frame_size(source.size()), info.frame_rate.value());
+                 cv::Size frame) {
+  const auto passed =
+      passed_limit(options.limits, options.job.encode.codec, frame, info.frame_rate.value());
   if (!passed.empty()) spdlog::warn("'{}' {}", output.string(), passed);
   const auto& plays = options.limits.audio;
   for (const auto& stream : info.streams) {
@@ -178,6 +181,20 @@ bool fits(cv::Size size, double frame_rate, const DecoderLimit& limit) {
   return small && static_cast<double>(size.area()) * frame_rate <= most * kSlack;
 }
 
+// `size`: of the pictures; those of a pipe have none yet, but their field of view is known.
+Depth depth_for(const VideoView& view, VrOptions& options, cv::Size size,
+                std::span<const std::unique_ptr<DepthPredictor>> networks) {
+  const auto model = view.model(size);
+  if (shows_whole_sphere(model)) options.job.filter_picture = stereo::FilterPicture::kSphere;
+  Depth depth;
+  if (needs_depth(options.frame)) {
+    depth = options.own ? own_depth_of(options) : predicted_depth_of(view, options, networks);
+  }
+  depth.meaning.factor = options.depth.factor;
+  depth.meaning.median_m = median_for(options, model);
+  return depth;
+}
+
 // As a window of the sphere, which not every model is.
 void show_on_sphere(const PictureModel& model, Source& source) {
   source.window = model.window().value_or(projection::SphereWindow());
@@ -237,7 +254,9 @@ VideoSample sample_video(const fs::path& video, const VrOptions& options) {
   }
   VideoSample sample;
   auto read = options.job.read;
-  const auto view = look_at(video, options.source, read, sample.info);
+  sample.info = media::VideoReader(video, read).info();
+  auto view = view_of(video, options.source, sample.info);
+  if (view.eyes.is_pair()) view = left_eye_of(video, view, read, sample.info);
   auto& source = sample.source;
   source.path = video;
   source.rgb = media::display_rgb8(middle_frame(video, read));
@@ -262,7 +281,8 @@ std::vector<fs::path> make_vr_video(const SbsItem& item, VrOptions options,
   if (item.input == "-") {
     view = view_of_pipe(options.source);
   } else {
-    view = look_at(item.input, options.source, job.read, info.emplace());
+    info = media::VideoReader(item.input, job.read).info();
+    view = view_of(item.input, options.source, *info);
   }
   const bool interlaced = options.deinterlace == Deinterlace::kOn ||
                           (options.deinterlace == Deinterlace::kAuto && job.read.filter.empty() &&
@@ -270,19 +290,18 @@ std::vector<fs::path> make_vr_video(const SbsItem& item, VrOptions options,
   if (interlaced) {
     job.read.filter = job.read.filter.empty() ? "bwdif" : "bwdif," + job.read.filter;
   }
-  if (info) tell_limits(options, item.output, *info, view.model(info->size));
   Depth depth;
-  if (needs_depth(options.frame)) {
-    depth = options.own ? own_depth_of(options) : predicted_depth_of(view, options, networks);
+  if (view.eyes.is_pair()) {
+    job.maker = [relayout = relayout_options(options), view] {
+      return std::make_unique<VrRelayout>(relayout, view.eyes, view.model);
+    };
+  } else {
+    depth = depth_for(view, options, info ? info->size : cv::Size(1920, 1080), networks);
+    job.maker = [frame = options.frame, model = view.model, meaning = depth.meaning] {
+      return std::make_unique<VrFrameMaker>(frame, model, meaning);
+    };
   }
-  depth.meaning.factor = options.depth.factor;
-  // Pictures of a pipe have no size yet, but their field of view is known.
-  const cv::Size size = info ? info->size : cv::Size(1920, 1080);
-  depth.meaning.median_m = median_for(options, view.model(size));
-  job.maker = [frame = options.frame, model = view.model, meaning = depth.meaning] {
-    return std::make_unique<VrFrameMaker>(frame, model, meaning);
-  };
-  if (shows_whole_sphere(view.model(size))) job.filter_picture = stereo::FilterPicture::kSphere;
+  if (info) tell_limits(options, item.output, *info, job.maker()->frame_size(info->size));
   job.task = "making VR frames";
   job.stereo = stereo_tag(options.frame);
   job.spherical = spherical_tag(options.frame);

@@ -144,6 +144,37 @@ TEST_F(Vr180, PairsOfPicturesInOneFile) {
               HasSubstr("'one.mpo' is a format of two eyes"));
 }
 
+TEST_F(Vr180, PicturesOfBothEyesKeepBoth) {
+  write_panorama("in.png");
+  (void)vr180({"in.png", "--depth", "depth.npy", "output.jpeg_quality=98"});
+  const cv::Mat pair = read("in_180_LR.jpg");
+  EXPECT_EQ(vr180({"in_180_LR.jpg", "vr.layout=tb", "-o", "tb.png"}), "tb.png\n");
+  const cv::Mat stacked = read("tb.png");
+  ASSERT_EQ(stacked.size(), cv::Size(128, 256));
+  EXPECT_LE(cv::norm(stacked.rowRange(0, 128), pair.colRange(0, 128), cv::NORM_INF), 2.0);
+  EXPECT_LE(cv::norm(stacked.rowRange(128, 256), pair.colRange(128, 256), cv::NORM_INF), 2.0);
+  EXPECT_EQ(vr180({"in_180_LR.jpg", "vr.layout=mono", "view.yaw_deg=20"}), "in_180_mono.jpg\n");
+  EXPECT_EQ(read("in_180_mono.jpg").size(), cv::Size(128, 128));
+  EXPECT_EQ(vr180({"in_180_LR.jpg", "-o", "pair.mpo"}), "pair.mpo\n");
+  EXPECT_EQ(vr180({"pair.mpo", "input.projection=half_equirectangular", "-o", "again.png"}),
+            "again.png\n");
+  EXPECT_LE(cv::norm(read("again.png"), pair, cv::NORM_L1) / static_cast<double>(pair.total() * 3),
+            3.0);
+}
+
+TEST_F(Vr180, VideosOfBothEyesKeepBoth) {
+  write_clip("clip_180_LR.mp4", "256x128", 4);
+  EXPECT_EQ(vr180({"clip_180_LR.mp4", "vr.layout=mono", "video.preset=ultrafast"}),
+            "clip_180_mono.mp4\n");
+  EXPECT_THAT(ffprobe("clip_180_mono.mp4", "stream=width,height:stream_side_data"),
+              AllOf(HasSubstr("width=128|height=128"), HasSubstr("tiled equirectangular"),
+                    Not(HasSubstr("side by side"))));
+  EXPECT_EQ(vr180({"clip_180_LR.mp4", "vr.layout=tb", "video.preset=ultrafast"}),
+            "clip_180_TB.mp4\n");
+  EXPECT_THAT(ffprobe("clip_180_TB.mp4", "stream=width,height:stream_side_data"),
+              AllOf(HasSubstr("width=128|height=256"), HasSubstr("top and bottom")));
+}
+
 TEST_F(Vr180, FlatPhotosStandAtTheirFieldOfView) {
   media::write_picture(folder_ / "in.png", cv::Mat(90, 160, CV_8UC3, cv::Scalar::all(200)));
   write_depth("depth.npy", {160, 90}, 3.0);
