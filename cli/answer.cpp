@@ -4,6 +4,7 @@
 #include "cli/completion.hpp"
 #include "config/preset.hpp"
 #include "config/reference.hpp"
+#include "config/sweep.hpp"
 #include "core/error.hpp"
 
 #include <fmt/format.h>
@@ -61,7 +62,18 @@ std::string whole_configuration(const CommandLine& line) {
   return text + settings(line, config);
 }
 
+// The jobs that a multirun with these arguments would have: "0: mesh=quest threads=1".
+std::string jobs(const CommandLine& line) {
+  std::string text;
+  std::size_t number = 0;
+  for (const auto& job : config::expand_sweeps(compose_request(line))) {
+    text += fmt::format("{}: {}\n", number++, fmt::join(job, " "));
+  }
+  return text;
+}
+
 std::string answer_of_config(const CommandLine& line) {
+  if (line.multirun) return jobs(line);
   if (!line.reference.empty()) return config::reference();
   if (line.save_as.empty()) return settings(line, config::compose(compose_request(line)));
   return config::save_preset(line.save_as, compose_request(line), !line.force.empty()).string();

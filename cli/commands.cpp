@@ -180,7 +180,8 @@ const std::vector<Command>& table() {
       {"config",
        "[key=value...] [--resolve] [--package KEY] | --save NAME key=value...",
        "print the composed configuration, or keep arguments as a preset",
-       "Prints TOML that composes to the same again. With --save the arguments become the preset "
+       "Prints TOML that composes to the same again; with --multirun the jobs that a sweep makes. "
+       "With --save the arguments become the preset "
        "NAME in the\nuser's own folder ($XDG_CONFIG_HOME/vergence, else ~/.config/vergence); "
        "preset=NAME stands for them then.",
        0,

@@ -136,12 +136,31 @@ class Expansion {
   std::vector<Dimension> dimensions_;
 };
 
+// The arguments that the files add to every sweep. Mistakes are told when the jobs are composed.
+std::vector<std::string> arguments_of_files(ComposeRequest request) {
+  std::erase_if(request.overrides, [](const std::string& argument) {
+    try {
+      return parse_override(argument).sweep.has_value();
+    } catch (const SyntaxError&) {
+      return true;
+    }
+  });
+  try {
+    const Config config = compose(request);
+    constexpr std::string_view kKey = "run.sweep.params";
+    return config.contains(kKey) ? config.strings(kKey) : std::vector<std::string>();
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 }  // namespace
 
 std::vector<std::vector<std::string>> expand_sweeps(const ComposeRequest& request) {
   std::vector<std::string> diagnostics;
   const SearchPath search_path(search_folders(request.config_dirs), diagnostics);
   Expansion expansion(search_path, diagnostics);
+  for (const auto& argument : arguments_of_files(request)) expansion.add(argument);
   for (const auto& argument : request.overrides) expansion.add(argument);
   auto jobs = expansion.jobs();
   if (!diagnostics.empty()) throw ConfigError(std::move(diagnostics));

@@ -15,7 +15,8 @@ namespace vergence::config {
 // The order is Hydra's: keys in the order of their first appearance, the first one changes slowest.
 // Of arguments that set the same key the last one counts, at the place of the first. Values:
 // "a=1,2", choice(1,2), range(start,stop,step), sort(...), casts of these, and glob(pattern) over
-// the options of a group.
+// the options of a group. The list `run.sweep.params` of the configuration comes before the
+// arguments, which win over it.
 //
 // Throws ConfigError with every mistake of grammar, for a glob that matches nothing, for more than
 // 100,000 jobs, and for sweeping over keys that control the runs themselves (`run`, `launcher`).

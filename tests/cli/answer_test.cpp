@@ -90,6 +90,12 @@ TEST_F(Answer, Information) {
   EXPECT_THAT(some, Not(HasSubstr("who names whom")));
 }
 
+TEST_F(Answer, ListsTheJobsOfASweep) {
+  EXPECT_EQ(to({"config", "-m", "mesh=glob(d*)", "device=cpu", "threads=1,2"}),
+            "0: mesh=dense device=cpu threads=1\n1: mesh=dense device=cpu threads=2\n"
+            "2: mesh=desktop device=cpu threads=1\n3: mesh=desktop device=cpu threads=2\n");
+}
+
 TEST_F(Answer, SavesAPreset) {
   const auto file = to({"config", "--save", "mine", "mesh=quest", "threads=3"});
   EXPECT_EQ(file, (home_.path() / "vergence/preset/mine.toml").string());

@@ -218,6 +218,20 @@ TEST(Sweep, EveryJobComposes) {
   EXPECT_EQ(compose_shipped(expanded[9]).number("views.fov_deg"), 95.0);
 }
 
+TEST(Sweep, FilesMaySweepToo) {
+  Files files;
+  files.write(
+      "preset/wide",
+      "_package_ = '_global_'\n[run.sweep]\nparams = ['views.fov_deg=90,100', 'mesh=quest']\n");
+  EXPECT_EQ(expand_sweeps(files.request({"preset=wide", "threads=1,2"})),
+            (Jobs{{"views.fov_deg=90", "mesh=quest", "preset=wide", "threads=1"},
+                  {"views.fov_deg=90", "mesh=quest", "preset=wide", "threads=2"},
+                  {"views.fov_deg=100", "mesh=quest", "preset=wide", "threads=1"},
+                  {"views.fov_deg=100", "mesh=quest", "preset=wide", "threads=2"}}));
+  EXPECT_EQ(expand_sweeps(files.request({"preset=wide", "views.fov_deg=95"})),
+            (Jobs{{"views.fov_deg=95", "mesh=quest", "preset=wide"}}));
+}
+
 TEST(Sweep, IsNoticed) {
   EXPECT_TRUE(has_sweep({"a=1", "b=1,2"}));
   EXPECT_TRUE(has_sweep({"mesh=glob(*)"}));
