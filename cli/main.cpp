@@ -11,12 +11,14 @@
 #include "core/error.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <memory>
 #include <new>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -84,14 +86,21 @@ config::Config compose(const CommandLine& line) {
   return config::compose(compose_request(line));
 }
 
-// Whether a job, or several, can be made of a command.
-bool works_on_files(const std::string& command) {
-  return command != "models" && command != "compare" && command != "collect";
+// Whether jobs, with records, can be made of a command.
+bool works_on_files(std::string_view command) {
+  constexpr std::array<std::string_view, 6> kCommands = {"depth", "mesh",  "sbs",
+                                                         "vr180", "views", "eval"};
+  return std::find(kCommands.begin(), kCommands.end(), command) != kCommands.end();
 }
 
 void work(const Typed& typed, const Host& host) {
   const InterruptWatch watch;
   const auto& line = typed.line;
+  if (line.multirun && !works_on_files(line.command)) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("'{}' makes no jobs, so '--multirun' has no use", line.command))
+        .hint("leave it out");
+  }
   if (!line.worker.empty()) {
     run_worker(line.worker, host);
   } else if (!line.rerun.empty()) {

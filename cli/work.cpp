@@ -6,6 +6,7 @@
 #include "core/interrupt.hpp"
 #include "pipeline/options.hpp"
 #include "pipeline/outputs.hpp"
+#include "pipeline/vr_options.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -135,6 +136,7 @@ void vergence_check_settings(const vergence::cli::Work& work) {
   }
   if (work.command == "depth") static_cast<void>(pipeline::depth_output_options(config));
   if (work.command == "mesh") static_cast<void>(pipeline::mesh_options(config));
+  if (work.command == "vr180") static_cast<void>(pipeline::vr_options(config));
   if (work.command == "sbs") {
     static_cast<void>(pipeline::sbs_video_options(config, pipeline::sbs_photo_options(config)));
   }

@@ -7,6 +7,7 @@
 #include "media/picture.hpp"
 #include "media/sidecar.hpp"
 #include "pipeline/options.hpp"
+#include "pipeline/stereo_preview.hpp"
 #include "predictors/model_registry.hpp"
 #include "predictors/sha256.hpp"
 
@@ -24,6 +25,7 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kPictures = {".png",  ".jpg", ".jpeg", ".webp",
                                                        ".avif", ".tif", ".tiff"};
+constexpr std::array<std::string_view, 4> kVideos = {".mp4", ".mkv", ".mov", ".webm"};
 constexpr int kPreviewQuality = 82;
 
 std::vector<std::string> network_names(const config::Config& config) {
@@ -60,10 +62,12 @@ EvalReport evaluate_result(const fs::path& output, const fs::path& ground_truth,
 
 std::optional<std::vector<std::uint8_t>> small_picture(const fs::path& output, int longest_px) {
   const auto extension = lower(output.extension().string());
-  if (std::find(kPictures.begin(), kPictures.end(), extension) == kPictures.end()) {
-    return std::nullopt;
-  }
-  cv::Mat rgb = media::display_rgb8(media::read_picture(output));
+  const auto is_one_of = [&](const auto& extensions) {
+    return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
+  };
+  if (!is_one_of(kPictures) && !is_one_of(kVideos)) return std::nullopt;
+  cv::Mat rgb = media::display_rgb8(is_one_of(kVideos) ? middle_frame(output, {})
+                                                       : media::read_picture(output));
   const double factor = static_cast<double>(longest_px) / std::max(rgb.cols, rgb.rows);
   if (factor < 1.0) cv::resize(rgb, rgb, {}, factor, factor, cv::INTER_AREA);
   return media::encode_picture(rgb, media::PictureFormat::kJpeg, {.jpeg_quality = kPreviewQuality});

@@ -22,7 +22,8 @@ namespace vergence::pipeline {
                                          const std::filesystem::path& ground_truth,
                                          const config::Config& config);
 
-// The result as a JPEG that fits into `longest_px`; nothing for what is no picture.
+// The result, of a video the frame in its middle, as a JPEG that fits into `longest_px`; nothing
+// for what is neither.
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> small_picture(
     const std::filesystem::path& output, int longest_px);
 

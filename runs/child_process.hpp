@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <sys/types.h>
-
 namespace vergence::runs {
 
 // What a program said on stdout and stderr together, and its exit code (128 + N when signal N ended
@@ -48,7 +46,7 @@ class ChildProcess {
   int wait();
 
  private:
-  pid_t pid_ = -1;
+  int pid_ = -1;  // a pid_t
   int to_ = -1;
   int from_ = -1;
   bool closed_ = false;

@@ -331,6 +331,12 @@ TEST_F(MultirunTest, RefusesFoldersThatAreNone) {
   EXPECT_THAT(damaged.errors, HasSubstr("run.toml' is damaged"));
 }
 
+TEST_F(MultirunTest, IsNothingForCommandsThatMakeNoJobs) {
+  const auto result = vergence({"models", "list", "-m"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.errors, HasSubstr("'models' makes no jobs"));
+}
+
 TEST_F(MultirunTest, RefusesSweepsOverItsOwnKeys) {
   const auto result = vergence(sweep({"run.seed=1,2"}));
   EXPECT_EQ(result.exit_code, 2);
