@@ -612,6 +612,7 @@ SbsVideoOptions sbs_video_options(const Config& config, const SbsPhotoOptions& p
   options.own = photo.own;
   options.keep_mapper = photo.keep_mapper;
   options.autocrop = photo.autocrop;
+  options.projection = photo.source.projection;
   options.depth_export = photo.depth_export;
   return options;
 }

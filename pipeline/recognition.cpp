@@ -360,10 +360,14 @@ void warn_of_shape(const fs::path& path, const Recognition& seen, const Claims& 
       path.string(), describe(seen), file.evidence, expected, ratio_text(eye));
 }
 
-SphereWindow window_for(const Claims& file, bool by_file, cv::Size eye) {
+// `by_file`: the file says that it is equirectangular; `asked`: the user does.
+SphereWindow window_for(const Claims& file, bool by_file, bool asked, const Recognition& seen) {
+  const cv::Size eye = seen.eye_size;
   if (by_file && file.crop) return window_of(*file.crop, eye);
   if (by_file && file.bounds) return window_of(*file.bounds, eye);
-  return whole_circle(eye);
+  // A wide picture that is called a panorama is a strip of one, unless its pixels are oblong.
+  if ((by_file || asked) && !seen.eyes.is_pair()) return whole_circle(eye);
+  return SphereWindow::whole(eye.width, eye.height);
 }
 
 }  // namespace
@@ -520,7 +524,7 @@ Recognition recognise(const fs::path& path, cv::Size size, const Claims& file,
   if (name.projection == kind) seen.fov = name.fov;
   if (*kind == PictureKind::kEquirectangular) {
     const bool by_file = file.projection == PictureKind::kEquirectangular;
-    seen.window = window_for(file, by_file, seen.eye_size);
+    seen.window = window_for(file, by_file, asked.projection.has_value(), seen);
     if (by_file && is_hemisphere(seen.window)) seen.projection = PictureKind::kHalfEquirectangular;
   }
   warn_of_shape(path, seen, file);

@@ -8,6 +8,7 @@
 #include "media/video_reader.hpp"
 #include "pipeline/depth_video.hpp"
 #include "pipeline/iw3_export.hpp"
+#include "pipeline/recognition.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -154,6 +155,7 @@ void look_at(const SbsItem& item, SbsVideoOptions& options) {
   bool interlaced = options.deinterlace == Deinterlace::kOn;
   if (!pipe) {
     const auto info = media::VideoReader(item.input, read).info();
+    require_flat(item.input, claims_of(info), options.projection, "sbs");
     if (info.stereo.value_or(media::StereoTag::kNone) != media::StereoTag::kNone) {
       spdlog::warn("'{}' says that it is 3D already: its frames are taken for flat pictures",
                    item.input.string());

@@ -8,6 +8,7 @@
 #include "pipeline/sbs_files.hpp"
 #include "pipeline/sbs_job.hpp"
 #include "pipeline/video_job.hpp"
+#include "projection/picture_model.hpp"
 
 #include <filesystem>
 #include <memory>
@@ -28,7 +29,9 @@ struct SbsVideoOptions {
   std::optional<OwnDepth> own;  // a video of depth, a folder of maps or an iw3_export.yml
   bool keep_mapper = false;     // as SbsPhotoOptions
   std::optional<stereo::Autocrop> autocrop;
-  bool container_may_change = false;  // the user named no extension
+  std::optional<projection::PictureKind> projection;  // as SourceOptions; videos of the sphere are
+                                                      // refused unless it says flat
+  bool container_may_change = false;                  // the user named no extension
   std::filesystem::path depth_export;
 };
 

@@ -23,42 +23,12 @@ using projection::PictureKind;
 using projection::PictureModel;
 using projection::SphereWindow;
 
-void check_size(const std::filesystem::path& path, cv::Size size) {
-  if (std::min(size.width, size.height) >= kMinPictureSide) return;
-  throw Error(fmt::format("'{}' is only {}x{} pixels", path.string(), size.width, size.height))
-      .hint(fmt::format("give a picture of at least {0}x{0}", kMinPictureSide));
-}
-
-struct Opened {
-  media::PictureMetadata metadata;
-  Recognition seen;
-  cv::Mat eye;  // the left eye's picture, as it lies in the file
-};
-
-Opened open_left_eye(const std::filesystem::path& path, const SourceOptions& options) {
-  Opened opened;
-  cv::Mat rgb;
-  bool pair = false;
-  if (const auto two = media::read_stereo_photo(path)) {
-    opened.metadata = two->left.metadata;
-    rgb = media::display_rgb8(two->left);
-    pair = true;
-  } else {
-    const auto picture = media::read_picture(path);
-    opened.metadata = picture.metadata;
-    check_size(path, picture.rgb.size());
-    rgb = media::display_rgb8(picture);
-  }
-  Claims file = claims_of(opened.metadata);
-  Claims asked = asked_claims(options);
-  if (pair && !asked.eyes) {
-    file.eyes = EyeLayout{EyeLayout::Packing::kTwoPictures};
-    if (file.evidence.empty()) file.evidence = "metadata";
-  }
-  opened.seen = recognise(path, rgb.size(), file, asked);
-  check_eyes(path, rgb, opened.seen);
-  opened.eye = split_eyes(rgb, opened.seen.eyes)[0];
-  return opened;
+// One eye's part of a picture.
+media::Picture part_of(const media::Picture& picture, const EyeLayout& eyes, std::size_t eye) {
+  media::Picture part = picture;
+  part.rgb = split_eyes(picture.rgb, eyes)[eye];
+  if (!picture.alpha.empty()) part.alpha = split_eyes(picture.alpha, eyes)[eye];
+  return part;
 }
 
 // The part of the sphere that a picture which is not equirectangular shows, as large as it takes to
@@ -181,14 +151,39 @@ Radians vertical_fov(Radians horizontal, cv::Size size) {
   return Radians{2.0 * std::atan(std::tan(horizontal.value() / 2.0) * size.height / size.width)};
 }
 
+OpenedEyes open_eyes(const std::filesystem::path& path, const SourceOptions& options) {
+  const Claims asked = asked_claims(options);
+  OpenedEyes opened;
+  if (auto two = media::read_stereo_photo(path)) {
+    Claims file = claims_of(two->left.metadata);
+    file.eyes = EyeLayout{EyeLayout::Packing::kTwoPictures};
+    if (file.evidence.empty()) file.evidence = "metadata";
+    Claims kind = asked;
+    kind.eyes.reset();  // the file holds two pictures, whatever is asked
+    opened.seen = recognise(path, two->left.rgb.size(), file, kind);
+    opened.left = std::move(two->left);
+    opened.right = std::move(two->right);
+    opened.baseline_m = two->baseline_m;
+    return opened;
+  }
+  const auto picture = media::read_picture(path);
+  opened.seen = recognise(path, picture.rgb.size(), claims_of(picture.metadata), asked);
+  check_eyes(path, media::display_rgb8(picture), opened.seen);
+  opened.left = part_of(picture, opened.seen.eyes, 0);
+  opened.right = part_of(picture, opened.seen.eyes, 1);
+  return opened;
+}
+
 Source open_source(const std::filesystem::path& path, const SourceOptions& options) {
   Source source;
   source.path = path;
-  const auto [metadata, seen, eye] = open_left_eye(path, options);
+  const OpenedEyes opened = open_eyes(path, options);
+  const Recognition& seen = opened.seen;
+  const cv::Mat eye = media::display_rgb8(opened.left);
   source.resampled = seen.eyes.is_pair();
   if (seen.projection == PictureKind::kFlat) {
     source.rgb = unsqueezed(eye, seen.eyes);
-    take_photo(source, metadata, options);
+    take_photo(source, opened.left.metadata, options);
   } else {
     source.panorama = true;
     unfold(eye_model(seen, options.horizontal_fov, options.fisheye_fov), eye, source);

@@ -65,6 +65,18 @@ struct Source {
 // The vertical field of view of square pixels.
 [[nodiscard]] Radians vertical_fov(Radians horizontal, cv::Size size);
 
+// A picture's eyes as they lie in its file, in the file's own bit depth.
+struct OpenedEyes {
+  Recognition seen;
+  media::Picture left;
+  media::Picture right;              // shares the left one's pixels where there is one eye
+  std::optional<double> baseline_m;  // between the cameras, where the file tells it
+};
+
+// Reads a photo of one eye or of both: one picture, or a file of two (media/stereo_photo.hpp), and
+// recognises what it shows. Throws Error naming the file.
+[[nodiscard]] OpenedEyes open_eyes(const std::filesystem::path& path, const SourceOptions& options);
+
 // Reads and prepares a picture. Of a pair of eyes the left one is taken. Lenses, cube maps and
 // other projections of the sphere become equirectangular, hemispheres a window of the sphere. Says
 // what it took it for at log level info. Throws Error naming the file.

@@ -3,6 +3,7 @@
 
 #include "core/error.hpp"
 
+#include <random>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -131,7 +132,9 @@ TEST(RecogniseByMetadata, BoxesOfVideosTellBeforeNames) {
 
   file = claims_of(video(media::StereoTag::kTopBottom, media::SphericalTag{}));
   EXPECT_EQ(shown(recognise("a.mp4", {3840, 3840}, file, {})), "equirectangular tb");
-  EXPECT_EQ(shown(recognise("a.mp4", {3840, 1920}, file, {})), "equirectangular half_tb");
+  seen = recognise("a.mp4", {3840, 1920}, file, {});
+  EXPECT_EQ(shown(seen), "equirectangular half_tb");
+  EXPECT_EQ(seen.window, SphereWindow::whole(3840, 960));
 
   file = claims_of(video(std::nullopt, media::SphericalTag{}));
   EXPECT_EQ(shown(recognise("a.mp4", {3840, 1920}, file, {})), "equirectangular none");
@@ -199,8 +202,11 @@ TEST(Recognise, WhatIsAskedForWins) {
 
 cv::Mat noise(cv::Size size, int seed) {
   cv::Mat small(40, 40, CV_8UC3);
-  cv::RNG random(static_cast<unsigned>(seed));
-  random.fill(small, cv::RNG::UNIFORM, 0, 255);
+  std::mt19937 random(static_cast<unsigned>(seed));
+  std::uniform_int_distribution<int> level(0, 255);
+  for (auto& value : cv::Mat_<cv::Vec3b>(small)) {
+    for (int c = 0; c < 3; ++c) value[c] = static_cast<uchar>(level(random));
+  }
   cv::Mat large(size, CV_8UC3);
   for (int y = 0; y < size.height; ++y) {
     for (int x = 0; x < size.width; ++x) {

@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <opencv2/imgproc.hpp>
 
 namespace vergence::pipeline {
 namespace {
@@ -122,6 +123,83 @@ TEST(OpenSource, MarksWhatACroppedPanoramaDoesNotShow) {
   ASSERT_EQ(tilted.valid.size(), cv::Size(256, 128));
   EXPECT_EQ(tilted.valid.at<uchar>(2, 128), 0);
   EXPECT_EQ(tilted.valid.at<uchar>(84, 128), 255);
+}
+
+// A picture of this model whose colours are 128 + 100 * direction.
+cv::Mat directions_in(const projection::PictureModel& model) {
+  cv::Mat picture(model.size(), CV_8UC3, cv::Scalar::all(0));
+  for (int y = 0; y < picture.rows; ++y) {
+    for (int x = 0; x < picture.cols; ++x) {
+      const auto d = model.direction_at(x + 0.5, y + 0.5);
+      if (!d) continue;
+      for (int c = 0; c < 3; ++c) {
+        picture.at<cv::Vec3b>(y, x)[c] = cv::saturate_cast<uchar>(128.0 + 100.0 * (*d)[c]);
+      }
+    }
+  }
+  return picture;
+}
+
+// The worst error where the source is seen, in levels, borders aside.
+double worst_in(const Source& source) {
+  const auto model = projection::PictureModel::equirectangular(source.window);
+  cv::Mat valid = source.valid.empty() ? cv::Mat(source.rgb.size(), CV_8UC1, cv::Scalar(255))
+                                       : source.valid.clone();
+  cv::erode(valid, valid, cv::Mat::ones(9, 9, CV_8U));
+  return cv::norm(source.rgb, directions_in(model), cv::NORM_INF, valid);
+}
+
+TEST(OpenSource, UnfoldsLensesAndCubes) {
+  const test::TemporaryFolder folder;
+  SourceOptions options;
+  for (const PictureKind kind : {PictureKind::kFisheye, PictureKind::kDualFisheye,
+                                 PictureKind::kCubemap, PictureKind::kEquiangularCubemap,
+                                 PictureKind::kEquisolid, PictureKind::kHalfEquirectangular}) {
+    const cv::Size size = kind == PictureKind::kDualFisheye ? cv::Size(600, 300)
+                          : kind == PictureKind::kFisheye || kind == PictureKind::kEquisolid ||
+                                  kind == PictureKind::kHalfEquirectangular
+                              ? cv::Size(300, 300)
+                              : cv::Size(450, 300);
+    const auto path = folder / (std::string(projection::to_string(kind)) + ".png");
+    options.projection = kind;
+    const bool lens = kind == PictureKind::kFisheye || kind == PictureKind::kEquisolid;
+    options.fisheye_fov = Radians::from_degrees(lens ? 170.0 : 190.0);
+    const auto model = lens || kind == PictureKind::kDualFisheye
+                           ? projection::PictureModel::of(kind, size, options.fisheye_fov)
+                           : projection::PictureModel::of(kind, size);
+    media::write_picture(path, directions_in(model));
+    const auto source = open_source(path, options);
+    EXPECT_TRUE(source.panorama);
+    EXPECT_EQ(source.window.is_whole(), kind == PictureKind::kDualFisheye ||
+                                            kind == PictureKind::kCubemap ||
+                                            kind == PictureKind::kEquiangularCubemap)
+        << projection::to_string(kind);
+    EXPECT_LT(worst_in(source), 4.0) << projection::to_string(kind);
+  }
+}
+
+TEST(OpenSource, TakesTheLeftEyeOfAPair) {
+  const test::TemporaryFolder folder;
+  const auto model = projection::PictureModel::half_equirectangular({200, 200});
+  const cv::Mat left = directions_in(model);
+  cv::Mat right = left.clone();
+  right.rowRange(0, 20).setTo(cv::Scalar(250, 0, 0));
+  cv::Mat both;
+  cv::hconcat(left, right, both);
+  media::write_picture(folder / "a_180_LR.png", both);
+  const auto source = open_source(folder / "a_180_LR.png", {});
+  EXPECT_TRUE(source.panorama);
+  EXPECT_TRUE(source.resampled);
+  EXPECT_EQ(source.window, (SphereWindow{400, 200, 100, 0, 200, 200}));
+  EXPECT_EQ(cv::norm(source.rgb, left, cv::NORM_INF), 0.0);
+  const auto eyes = open_eyes(folder / "a_180_LR.png", {});
+  EXPECT_EQ(cv::norm(eyes.right.rgb, right, cv::NORM_INF), 0.0);
+
+  // Squeezed flat eyes get their width back.
+  media::write_picture(folder / "b_HSBS.png", both(cv::Rect(0, 0, 400, 200)));
+  const auto flat = open_source(folder / "b_HSBS.png", {});
+  EXPECT_FALSE(flat.panorama);
+  EXPECT_EQ(flat.rgb.size(), cv::Size(400, 200));
 }
 
 TEST(FillNadir, ContinuesTheColoursOfTheRim) {
