@@ -229,19 +229,19 @@ double pixels_of(const Motion& there_from_here, int width) {
 std::optional<Other> seen_from(const FilterFrame& here, const FilterFrame& there,
                                const Motion& there_from_here, FilterPicture picture) {
   Other other;
-  cv::Mat guide = there.guide;
-  other.raw = there.raw;
-  if (pixels_of(there_from_here, here.raw.cols) > kLeastStep) {
-    if (picture == FilterPicture::kSphere) {
-      guide = turned_sphere(there.guide, there_from_here.sphere);
-      other.raw = turned_sphere(there.raw, there_from_here.sphere);
-    } else {
-      const cv::Mat motion(there_from_here.flat);
-      constexpr int kFlags = cv::INTER_LINEAR | cv::WARP_INVERSE_MAP;
-      cv::warpAffine(there.guide, guide, motion, here.raw.size(), kFlags, cv::BORDER_REPLICATE);
-      cv::warpAffine(there.raw, other.raw, motion, here.raw.size(), kFlags, cv::BORDER_CONSTANT,
-                     std::numeric_limits<double>::quiet_NaN());
-    }
+  cv::Mat guide;
+  if (!(pixels_of(there_from_here, here.raw.cols) > kLeastStep)) {
+    guide = there.guide;
+    other.raw = there.raw;
+  } else if (picture == FilterPicture::kSphere) {
+    guide = turned_sphere(there.guide, there_from_here.sphere);
+    other.raw = turned_sphere(there.raw, there_from_here.sphere);
+  } else {
+    const cv::Mat motion(there_from_here.flat);
+    constexpr int kFlags = cv::INTER_LINEAR | cv::WARP_INVERSE_MAP;
+    cv::warpAffine(there.guide, guide, motion, here.raw.size(), kFlags, cv::BORDER_REPLICATE);
+    cv::warpAffine(there.raw, other.raw, motion, here.raw.size(), kFlags, cv::BORDER_CONSTANT,
+                   std::numeric_limits<double>::quiet_NaN());
   }
   other.weight = likeness(here.guide, guide);
   if (cv::mean(other.weight)[0] < 255.0 * kLeastSame) return std::nullopt;
