@@ -117,9 +117,9 @@ Follow follow(const cv::Mat& map, const cv::Mat& reference, const cv::Mat& confi
     const double spread_x = sum.xx - sum.x * sum.x / sum.w;
     const double spread_y = sum.yy - sum.y * sum.y / sum.w;
     const double scale = free_shift ? std::sqrt(spread_y / spread_x) : sum.y / sum.x;
-    if (!(scale > 1.0 / kMostFollow && scale < kMostFollow)) return {};
-    result.scale = scale;
-    result.shift = free_shift ? (sum.y - scale * sum.x) / sum.w : 0.0;
+    // A map without variation (nothing but sky) tells no scale.
+    result.scale = scale > 1.0 / kMostFollow && scale < kMostFollow ? scale : 1.0;
+    result.shift = free_shift ? (sum.y - result.scale * sum.x) / sum.w : 0.0;
     unit = 3.0 * std::max<double>(quantile_in_place(residuals, 0.5), 1e-9);
   }
   return result;
@@ -251,10 +251,12 @@ std::optional<double> KeyMoment::log_change(const KeyMoment& before) const {
 class MomentFusion {
  public:
   explicit MomentFusion(const BetweenMoments& moments)
-      : moments_(moments),
-        after_(*moments.after->state_),
+      : after_(*moments.after->state_),
         before_(moments.before != nullptr ? *moments.before->state_ : after_),
-        share_(moments.before != nullptr ? moments.share : 1.0) {}
+        share_(moments.before != nullptr ? moments.share : 1.0),
+        after_factor_(std::exp(moments.after_log_scale)),
+        before_factor_(moments.before != nullptr ? std::exp(moments.before_log_scale)
+                                                 : after_factor_) {}
 
   cv::Mat run(std::span<const ViewDepth> views, const Eigen::Matrix3d& camera_from_track,
               const SphereWindow& window, const PanoramaDepthOptions& options) const {
@@ -262,7 +264,8 @@ class MomentFusion {
     for (auto& view : prepared.views) {
       view.view.world_from_view = camera_from_track * view.view.world_from_view;
     }
-    const Compression compression(mixed_by_ratio(before_.median, after_.median, share_));
+    const Compression compression(
+        mixed_by_ratio(before_factor_ * before_.median, after_factor_ * after_.median, share_));
     std::vector<ViewFit> fits;
     std::vector<cv::Mat> grids;
     for (const auto& view : prepared.views) {
@@ -288,13 +291,24 @@ class MomentFusion {
   }
 
  private:
+  // What a moment says about a view, with its factor on inverse distances applied.
+  static ViewParameters in_metres(const KeyMoment::State& moment, std::size_t place,
+                                  double factor) {
+    ViewParameters result = moment.views[place];
+    const double scale = moment.prepared.domain == FitDomain::kInverse ? factor : 1.0 / factor;
+    result.scale *= scale;
+    result.shift *= scale;
+    return result;
+  }
+
   // What the moments say about a view, for its map of this frame.
   [[nodiscard]] ViewParameters parameters_of(const PreparedView& view) const {
     const auto before = before_.find(view.view.name);
     const auto after = after_.find(view.view.name);
     if (!before && !after) return {.scale = 0.0, .shift = 0.0, .weight = 0.0, .grid = {}};
-    const auto& from = before ? before_.views[*before] : after_.views[*after];
-    const auto& to = after ? after_.views[*after] : from;
+    const ViewParameters from = before ? in_metres(before_, *before, before_factor_)
+                                       : in_metres(after_, *after, after_factor_);
+    const ViewParameters to = after ? in_metres(after_, *after, after_factor_) : from;
     ViewParameters result{.scale = mixed(from.scale, to.scale, share_),
                           .shift = mixed(from.shift, to.shift, share_),
                           .weight = mixed(from.weight, to.weight, share_),
@@ -343,33 +357,34 @@ class MomentFusion {
     cv::Mat share;
     cv::resize(sky, share, inverse.size(), 0.0, 0.0, cv::INTER_LINEAR);
     cv::Mat pushed = inverse.clone();
-    const float nearest = std::max(before_.sky.nearest_inverse, after_.sky.nearest_inverse);
+    const double nearest = std::max(before_factor_ * before_.sky.nearest_inverse,
+                                    after_factor_ * after_.sky.nearest_inverse);
     const cv::Mat is_sky = (share > 0) & (inverse < nearest);
-    push_back_sky(pushed, is_sky, nearest, far());
+    push_back_sky(pushed, is_sky, static_cast<float>(nearest), far());
     share.convertTo(share, CV_32FC1, 1.0 / 255.0);
     share.setTo(0.0, is_sky == 0);
     inverse += share.mul(pushed - inverse);
   }
 
   [[nodiscard]] float far() const {
-    return static_cast<float>(mixed_by_ratio(before_.far, after_.far, share_));
+    return static_cast<float>(
+        mixed_by_ratio(before_factor_ * before_.far, after_factor_ * after_.far, share_));
   }
 
   // In metres, over the window; nothing stands behind the sky.
   [[nodiscard]] cv::Mat finished(const FusedSphere& sphere, const SphereWindow& window) const {
     cv::Mat inverse =
         crop_sphere(cv::max(sphere.compressed, far()), window, cv::INTER_LINEAR).clone();
-    inverse *= std::exp(mixed(moments_.before_log_scale, moments_.after_log_scale,
-                              moments_.before != nullptr ? moments_.share : 1.0));
     const cv::Mat covered = crop_sphere(sphere.covered, window, cv::INTER_NEAREST);
     inverse.setTo(std::numeric_limits<float>::quiet_NaN(), covered == 0);
     return inverse;
   }
 
-  const BetweenMoments& moments_;
   const KeyMoment::State& after_;
   const KeyMoment::State& before_;
   double share_;
+  double after_factor_;  // from what a moment calls inverse distance to 1/m
+  double before_factor_;
 };
 
 cv::Mat fuse_between(const BetweenMoments& moments, std::span<const ViewDepth> views,
