@@ -43,6 +43,33 @@ constexpr double kScalePerFrame = 1.0 / 300.0;
 // brightness moved by so much of its range (depth_stabilizer.hpp).
 constexpr float kCutDistance = 1.0F;
 
+// A rotation as it is kept: as a vector of floats, so that it is the same where a job goes on.
+class Turn {
+ public:
+  Turn() = default;
+
+  explicit Turn(const Eigen::Vector3f& vector) : vector_(vector) {
+    const Vector3d axis = vector.cast<double>();
+    const double angle = axis.norm();
+    if (angle > 0.0) matrix_ = Eigen::AngleAxisd(angle, axis / angle).toRotationMatrix();
+  }
+
+  explicit Turn(const Matrix3d& matrix) : Turn(vector_of(matrix)) {}
+
+  [[nodiscard]] const Eigen::Vector3f& vector() const { return vector_; }
+
+  [[nodiscard]] const Matrix3d& matrix() const { return matrix_; }
+
+ private:
+  static Eigen::Vector3f vector_of(const Matrix3d& matrix) {
+    const Eigen::AngleAxisd turn(matrix);
+    return (turn.angle() * turn.axis()).cast<float>();
+  }
+
+  Eigen::Vector3f vector_ = Eigen::Vector3f::Zero();
+  Matrix3d matrix_ = Matrix3d::Identity();
+};
+
 // A frame as the views see it.
 struct Frame {
   SphereWindow window;  // of `picture`
@@ -50,7 +77,7 @@ struct Frame {
   cv::Mat luma;         // of the whole sphere, for rotations
   stereo::FrameStatistics statistics;
   bool cut = false;  // it begins a shot
-  Matrix3d camera_from_track = Matrix3d::Identity();
+  Turn camera_from_track;
 };
 
 cv::Mat eight_bits(const cv::Mat& picture) {
@@ -71,12 +98,6 @@ Matrix3d levelled(const Matrix3d& camera_from_track) {
   return Eigen::AngleAxisd(angle, axis / sine).toRotationMatrix() * camera_from_track;
 }
 
-// A key moment as it is used: with the scale that is held over its shot.
-struct Key {
-  KeyMoment moment;
-  double log_scale = 0.0;
-};
-
 class PanoramaTrack final : public DepthMemory {
  public:
   PanoramaTrack(DepthPredictor& network, const PanoramaVideoOptions& options)
@@ -95,52 +116,27 @@ class PanoramaTrack final : public DepthMemory {
       make_run(std::span(group).subspan(first, last - first), frames[first].picture.size(), maps);
       first = last;
     }
-    remember(group.back());
+    before_ = std::move(group.back());
     return maps;
   }
 
   [[nodiscard]] Numbers save() const override {
-    Numbers numbers{};
-    const Eigen::AngleAxisd turn(camera_from_track_);
-    const Vector3d vector = turn.angle() * turn.axis();
-    for (std::size_t i = 0; i < 3; ++i) {
-      numbers[i] = static_cast<float>(vector[static_cast<Eigen::Index>(i)]);
-    }
-    numbers[3] = static_cast<float>(key_log_scale_);
-    return numbers;
+    const auto& turn = before_->camera_from_track.vector();
+    return {turn.x(), turn.y(), turn.z(), log_scale_};
   }
 
   void pass(std::span<const media::VideoFrame> frames, const Numbers& saved) override {
-    Frame last = frame_of(frames.back());
-    restore(saved);
-    last.camera_from_track = camera_from_track_;
-    before_ = std::move(last);
+    before_ = frame_of(frames.back());
+    before_->camera_from_track = Turn(Eigen::Vector3f(saved[0], saved[1], saved[2]));
+    log_scale_ = saved[3];
     key_.reset();
   }
 
  private:
-  // What has to be the same in a run that goes on goes through the numbers that are kept.
-  void remember(const Frame& last) {
-    before_ = last;
-    camera_from_track_ = last.camera_from_track;
-    key_log_scale_ = key_->log_scale;
-    restore(save());
-    before_->camera_from_track = camera_from_track_;
-    key_->log_scale = key_log_scale_;
-  }
-
-  void restore(const Numbers& saved) {
-    const Vector3d vector(saved[0], saved[1], saved[2]);
-    const double angle = vector.norm();
-    camera_from_track_ = angle > 0.0 ? Eigen::AngleAxisd(angle, vector / angle).toRotationMatrix()
-                                     : Matrix3d::Identity();
-    key_log_scale_ = saved[3];
-  }
-
   // The key moment of a group that was passed.
   void recall() {
     if (!before_ || key_) return;
-    key_.emplace(Key{moment_of(*before_, predict(*before_)), key_log_scale_});
+    key_.emplace(moment_of(*before_, predict(*before_)));
   }
 
   [[nodiscard]] int work_width(cv::Size size, const PictureModel& model) const {
@@ -202,8 +198,8 @@ class PanoramaTrack final : public DepthMemory {
         frame.cut =
             !turn && stereo::frame_distance(before->statistics, frame.statistics) > kCutDistance;
         if (!frame.cut) {
-          frame.camera_from_track =
-              levelled(turn.value_or(Matrix3d::Identity()) * before->camera_from_track);
+          frame.camera_from_track = Turn(
+              levelled(turn.value_or(Matrix3d::Identity()) * before->camera_from_track.matrix()));
         }
       }
       group.push_back(std::move(frame));
@@ -218,7 +214,7 @@ class PanoramaTrack final : public DepthMemory {
     std::vector<alignment::ViewDepth> depths;
     for (const auto& view : views_) {
       auto turned = view;
-      turned.world_from_view = frame.camera_from_track * view.world_from_view;
+      turned.world_from_view = frame.camera_from_track.matrix() * view.world_from_view;
       auto rendered = sampler.render(turned);
       constexpr int kLeastShare = 50;
       if (cv::countNonZero(rendered.valid) * kLeastShare <=
@@ -241,39 +237,40 @@ class PanoramaTrack final : public DepthMemory {
                                     std::span<const alignment::ViewDepth> views) const {
     const auto& sky = options_.depth.panorama.sky;
     const cv::Mat picture =
-        sky.detect ? on_sphere(frame.picture, frame.window, frame.camera_from_track) : cv::Mat();
+        sky.detect ? on_sphere(frame.picture, frame.window, frame.camera_from_track.matrix())
+                   : cv::Mat();
     return {views, picture, options_.depth.panorama};
   }
 
-  // The scale of a key moment: its own at a shot's beginning, else mostly that of the one before.
-  [[nodiscard]] double log_scale_of(const KeyMoment& moment, const Key* before) const {
+  // The scale of a key moment: its own at a shot's beginning (`before` is null), else mostly that
+  // of the one before.
+  [[nodiscard]] float log_scale_of(const KeyMoment& moment, const KeyMoment* before) const {
     const double own = moment.log_scale(options_.depth.camera_height_m);
-    if (before == nullptr) return own;
-    const auto change = moment.log_change(before->moment);
-    if (!change) return own;
-    const double held = before->log_scale + *change;
-    return held + std::min(1.0, kScalePerFrame * options_.keyframes) * (own - held);
+    const auto change = before != nullptr ? moment.log_change(*before) : std::nullopt;
+    if (!change) return static_cast<float>(own);
+    const double held = log_scale_ + *change;
+    const double drawn = std::min(1.0, kScalePerFrame * options_.keyframes);
+    return static_cast<float>(held + drawn * (own - held));
   }
 
   // The maps of frames of one shot, of which the last one is a key moment.
   void make_run(std::span<const Frame> run, cv::Size size, std::vector<cv::Mat>& maps) {
-    const bool goes_on = !run.front().cut && key_.has_value();
-    const Key* const before = goes_on ? &*key_ : nullptr;
+    const KeyMoment* const before = !run.front().cut && key_ ? &*key_ : nullptr;
     const auto last_views = predict(run.back());
-    KeyMoment moment = moment_of(run.back(), last_views);
-    const double log_scale = log_scale_of(moment, before);
-    Key key{std::move(moment), log_scale};
+    KeyMoment key = moment_of(run.back(), last_views);
+    const float log_scale = log_scale_of(key, before);
     for (std::size_t i = 0; i < run.size(); ++i) {
       const bool last = i + 1 == run.size();
       const alignment::BetweenMoments between{
-          .before = before != nullptr ? &before->moment : nullptr,
-          .after = &key.moment,
+          .before = before,
+          .after = &key,
           .share = static_cast<double>(i + 1) / static_cast<double>(run.size()),
-          .before_log_scale = before != nullptr ? before->log_scale : log_scale,
+          .before_log_scale = before != nullptr ? log_scale_ : log_scale,
           .after_log_scale = log_scale};
       maps.push_back(fused(between, last ? last_views : predict(run[i]), run[i], size));
     }
     key_.emplace(std::move(key));
+    log_scale_ = log_scale;
   }
 
   // The size of the maps of pictures of a size.
@@ -289,12 +286,12 @@ class PanoramaTrack final : public DepthMemory {
     const int width = map_width(size);
     const auto window = model.window();
     if (window) {
-      return alignment::fuse_between(between, views, frame.camera_from_track,
+      return alignment::fuse_between(between, views, frame.camera_from_track.matrix(),
                                      window->resized(width), options_.depth.panorama);
     }
     const auto sphere = SphereWindow::whole(width, std::max(1, width / 2));
-    const cv::Mat map = alignment::fuse_between(between, views, frame.camera_from_track, sphere,
-                                                options_.depth.panorama);
+    const cv::Mat map = alignment::fuse_between(between, views, frame.camera_from_track.matrix(),
+                                                sphere, options_.depth.panorama);
     const auto target = model.resized(
         {width,
          std::max(1, static_cast<int>(static_cast<double>(width) * size.height / size.width))});
@@ -310,9 +307,8 @@ class PanoramaTrack final : public DepthMemory {
 
   // Behind the last group.
   std::optional<Frame> before_;
-  std::optional<Key> key_;  // nothing where the group was passed
-  Matrix3d camera_from_track_ = Matrix3d::Identity();
-  double key_log_scale_ = 0.0;
+  std::optional<KeyMoment> key_;  // nothing where the group was passed
+  float log_scale_ = 0.0F;        // of the key moment, as it is held over the shot
 };
 
 }  // namespace
