@@ -15,6 +15,10 @@ namespace {
 // Beside what the eyes see, the domain goes on by this angle at least, or by half its width.
 constexpr double kMargin = 15.0 * kPi / 180.0;
 
+// Rows of the domain of parallel eyes per pixel of their picture. Rows converge on both sides of the
+// middle, and how far things move differs little from row to row: fewer do as well.
+constexpr double kRowsPerPixel = 0.75;
+
 // Nearer to whole columns and rows than this they are taken for whole, pixels.
 constexpr double kWhole = 1e-3;
 
@@ -144,7 +148,7 @@ SphereDomain place_domain(EyeGeometry geometry, const Steps& steps, const cv::Ma
     }
   }
   place_columns(columns, steps.column, domain);
-  place_rows(rows, steps.row, domain);
+  place_rows(rows, steps.row / kRowsPerPixel, domain);
   return domain;
 }
 

@@ -216,7 +216,10 @@ DistanceSummary SphereParallax::convert(const cv::Mat& distance, const SpherePic
       // In a band of its own, which stays in the cache, with the rows beside it.
       const int begin = std::max(first - 1, 0);
       const int end = std::min(last + 1, domain_.size.height);
-      cv::Mat band(end - begin, domain_.size.width, CV_32FC1);
+      thread_local std::vector<float> memory;
+      memory.resize(static_cast<std::size_t>(end - begin) *
+                    static_cast<std::size_t>(domain_.size.width));
+      cv::Mat band(end - begin, domain_.size.width, CV_32FC1, memory.data());
       convert_band(distance, begin, band, own);
       refine_rims(picture.type(), fetch_pixels, band, domain_.wrap_columns,
                   {first - begin, last - begin}, begin, parallax_);
