@@ -230,7 +230,12 @@ std::vector<std::uint8_t> encode_picture(const cv::Mat& rgb, PictureFormat forma
 void write_picture(const fs::path& path, const cv::Mat& rgb, const WriteOptions& options) {
   const auto format = format_of(path);
   check_fits(path, rgb.size(), format);
-  const auto bytes = encode_picture(rgb, format, options);
+  std::vector<std::uint8_t> bytes;
+  try {
+    bytes = encode_picture(rgb, format, options);
+  } catch (const Error& error) {  // of libheif's encoders, which do not know the file
+    throw Error(fmt::format("cannot write '{}': {}", path.string(), error.what()));
+  }
   write_file(path, codec::as_text(bytes));
 }
 

@@ -182,7 +182,12 @@ std::vector<std::uint8_t> encode_spatial_heic(const Pair& pair) {
   const std::array eyes{
       heif_eye(pair, pair.left, options.carried, 0.0),
       heif_eye(pair, pair.right, pair.right_blocks(), options.baseline_m.value_or(0.0))};
-  const auto bytes = codec::encode_heif(eyes, {.av1 = false, .quality = options.quality});
+  std::vector<std::uint8_t> bytes;
+  try {
+    bytes = codec::encode_heif(eyes, {.av1 = false, .quality = options.quality});
+  } catch (const Error& error) {
+    throw Error(fmt::format("cannot write '{}': {}", pair.name, error.what()));
+  }
   const auto items = codec::heif_items({bytes, pair.name});
   if (items.size() != 2) throw std::logic_error("a pair of pictures has become something else");
   return codec::with_heif_stereo_pair(bytes, items[0].id, items[1].id);

@@ -266,6 +266,26 @@ TEST(PhotoTags, AvifHoldsThePictureInEightAndTwelveBit) {
   EXPECT_LT(difference(read_picture(folder / "c.png").rgb, rgb), 1.0);
 }
 
+TEST(PhotoTags, AFailureOfAnEncoderNamesTheFile) {
+  const cv::Mat wide(8, 70000, CV_8UC3, cv::Scalar(1, 2, 3));
+  EXPECT_EQ(test::error_of([&] {
+              write_picture("a.avif", wide);
+            }).find("cannot write 'a.avif': the AVIF encoder failed"),
+            0U);
+  StereoPhotoOptions options;
+  options.spherical = kVr180;
+  EXPECT_EQ(test::error_of([&] {
+              write_stereo_photo("a.heic", wide, wide, StereoPhotoFormat::kSpatialHeic, options);
+            }).find("cannot write 'a.heic': the HEIC encoder failed"),
+            0U);
+  EXPECT_EQ(test::error_of(
+                [&] { write_stereo_photo("a.mpo", wide, wide, StereoPhotoFormat::kMpo, options); }),
+            "cannot write 'a.mpo': 70000x8 pixels are too many for JPEG; make the eyes' pictures "
+            "smaller");
+  EXPECT_EQ(test::error_of([&] { write_picture("a.jpg", wide); }),
+            "cannot write 'a.jpg': 70000x8 pixels are too many for JPEG; use .png");
+}
+
 TEST(PhotoTags, DamagedBlocksAreLeftOut) {
   std::mt19937 random(11);
   std::string noise(3000, '\0');
