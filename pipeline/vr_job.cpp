@@ -207,6 +207,7 @@ bool VrPhotoJob::make_of_pair(const SbsItem& item, const media::Picture& picture
   const auto seen =
       recognise(item.input, picture.rgb.size(), claims_of(picture.metadata), asked_claims(asked));
   if (one_asked || (right.empty() && !seen.eyes.is_pair())) return false;
+  if (right.empty()) check_eyes(item.input, media::display_rgb8(picture), seen);
   spdlog::info("'{}': {}{}", item.input.string(), describe(seen),
                right.empty() ? "" : ", two pictures");
   const bool deep = keeps_16_bit(item.output);

@@ -111,8 +111,9 @@ class VrPhotoJob {
 
 // The middle frame of a video as a photo; the frames that the whole job would make.
 struct VideoSample {
-  Source source;
+  Source source;  // of a pair only its path and the whole picture
   media::VideoInfo info;
+  std::optional<VrRelayout> pair;  // makes its frames
 };
 
 [[nodiscard]] VideoSample sample_video(const std::filesystem::path& video,

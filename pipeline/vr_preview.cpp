@@ -6,6 +6,8 @@
 #include "stereo/anaglyph.hpp"
 
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <opencv2/imgproc.hpp>
@@ -42,27 +44,32 @@ void tell_outlook(const SbsItem& item, const VideoSample& sample, const VrOption
 }
 
 cv::Mat depth_colors(const VrScene& scene) {
-  if (scene.distance.empty()) return cv::Mat::zeros(scene.picture.size(), CV_8UC3);
+  if (scene.distance.empty()) return {};
   cv::Mat colors = media::colorize(scene.distance);
   cv::resize(colors, colors, scene.picture.size(), 0.0, 0.0, cv::INTER_LINEAR);
   return colors;
 }
 
-StereoPreview draw(const VrScene& scene, const VrFrameMaker& maker, const std::string& title) {
+// What a sheet shows.
+struct Eyes {
+  cv::Mat left;
+  cv::Mat right;
+  std::string parallax;  // in words; empty = not known
+};
+
+StereoPreview draw(const Eyes& eyes, const cv::Mat& input, const cv::Mat& depth,
+                   const std::string& title) {
   cv::Mat anaglyph;
-  stereo::make_anaglyph(maker.left(), maker.right(), stereo::Anaglyph::kDubois, anaglyph);
-  const std::array<PreviewPanel, 5> panels = {
-      PreviewPanel{maker.left(),
-                   fmt::format("left eye {}x{}", maker.left().cols, maker.left().rows)},
-      PreviewPanel{maker.right(), "right eye"},
-      PreviewPanel{anaglyph, fmt::format("anaglyph, up to {:.2f} degrees of parallax",
-                                         maker.comfort().nearest.degrees())},
-      PreviewPanel{scene.picture,
-                   fmt::format("input {}x{}", scene.picture.cols, scene.picture.rows)},
-      PreviewPanel{depth_colors(scene), "distance"}};
+  stereo::make_anaglyph(eyes.left, eyes.right, stereo::Anaglyph::kDubois, anaglyph);
+  std::vector<PreviewPanel> panels = {
+      {eyes.left, fmt::format("left eye {}x{}", eyes.left.cols, eyes.left.rows)},
+      {eyes.right, "right eye"},
+      {anaglyph, "anaglyph" + eyes.parallax},
+      {input, fmt::format("input {}x{}", input.cols, input.rows)}};
+  if (!depth.empty()) panels.push_back({depth, "distance"});
   StereoPreview preview;
   preview.sheet = panel_sheet(panels, 3, title);
-  for (const auto& eye : {maker.left(), maker.right()}) {
+  for (const auto& eye : {eyes.left, eyes.right}) {
     cv::Mat frame;
     cv::resize(eye, frame, stereo::fit_within(eye.size(), {960, 960}), 0.0, 0.0, cv::INTER_AREA);
     preview.wiggle.push_back(frame);
@@ -76,20 +83,32 @@ StereoPreview preview_vr(const SbsItem& item, const VrOptions& options,
                          std::span<const std::unique_ptr<DepthPredictor>> networks,
                          Progress& progress) {
   const bool video = item.kind == SbsKind::kVideo;
+  const auto title = item.input.filename().string();
   VideoSample sample;
   if (video) sample = sample_video(item.input, options);
   VrPhotoJob job(options, networks);
   const auto start = std::chrono::steady_clock::now();
+  const auto tell = [&](cv::Size frame) {
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    spdlog::info("'{}': one frame of {}x{} took {:.1f} s", item.input.string(), frame.width,
+                 frame.height, seconds);
+    if (video) tell_outlook(item, sample, options, frame, seconds);
+  };
+  cv::Mat frame;
+  if (video && sample.pair) {
+    sample.pair->make(sample.source.rgb, frame);
+    tell(frame.size());
+    return draw({sample.pair->left(), sample.pair->right(), ""}, sample.source.rgb, {}, title);
+  }
   const auto scene = video ? job.open(sample.source, progress) : job.open(item.input, progress);
   progress.begin("making eyes", "frames", 1);
-  cv::Mat frame;
   const auto maker = make_vr_frame(scene, options.frame, item.input.string(), frame);
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  spdlog::info("'{}': one frame of {}x{} took {:.1f} s", item.input.string(), frame.cols,
-               frame.rows, seconds);
-  if (video) tell_outlook(item, sample, options, frame.size(), seconds);
-  return draw(scene, maker, item.input.filename().string());
+  tell(frame.size());
+  return draw(
+      {maker.left(), maker.right(),
+       fmt::format(", up to {:.2f} degrees of parallax", maker.comfort().nearest.degrees())},
+      scene.picture, depth_colors(scene), title);
 }
 
 }  // namespace vergence::pipeline

@@ -56,9 +56,10 @@ VideoView view_of_pipe(const SourceOptions& options) {
 }
 
 VideoView view_of(const fs::path& path, const SourceOptions& options,
-                  const media::VideoInfo& info) {
+                  const media::VideoReadOptions& read, const media::VideoInfo& info) {
   const auto seen = recognise(path, info.size, claims_of(info), asked_claims(options));
   spdlog::info("'{}': {}", path.string(), describe(seen));
+  check_eyes(path, media::display_rgb8(middle_frame(path, read)), seen);
   VideoView view;
   if (seen.projection == projection::PictureKind::kFlat) {
     view = flat_view(path, options);
@@ -70,27 +71,6 @@ VideoView view_of(const fs::path& path, const SourceOptions& options,
     view.model = eye_models(seen, options.horizontal_fov, options.fisheye_fov);
   }
   return view;
-}
-
-// The left eye's part of a pair.
-std::string crop_of(const EyeLayout& eyes) {
-  const bool across = eyes.packing == EyeLayout::Packing::kSideBySide;
-  if (!eyes.is_pair()) return {};
-  if (across) return eyes.right_first ? "crop=iw/2:ih:iw/2:0" : "crop=iw/2:ih:0:0";
-  return eyes.right_first ? "crop=iw:ih/2:0:ih/2" : "crop=iw:ih/2:0:0";
-}
-
-// A pair as its left eye alone.
-VideoView left_eye_of(const fs::path& video, const VideoView& view, media::VideoReadOptions& read,
-                      media::VideoInfo& info) {
-  const auto crop = crop_of(view.eyes);
-  read.filter = read.filter.empty() ? crop : read.filter + "," + crop;
-  const auto packed = info.size;
-  info = media::VideoReader(video, read).info();
-  auto left = view;
-  left.eyes = {};
-  left.model = [model = view.model(packed)](cv::Size size) { return model.resized(size); };
-  return left;
 }
 
 bool shows_whole_sphere(const PictureModel& model) {
@@ -253,13 +233,16 @@ VideoSample sample_video(const fs::path& video, const VrOptions& options) {
         .hint("leave input.depth away, or try a part with video.start and video.end");
   }
   VideoSample sample;
-  auto read = options.job.read;
+  const auto& read = options.job.read;
   sample.info = media::VideoReader(video, read).info();
-  auto view = view_of(video, options.source, sample.info);
-  if (view.eyes.is_pair()) view = left_eye_of(video, view, read, sample.info);
+  const auto view = view_of(video, options.source, read, sample.info);
   auto& source = sample.source;
   source.path = video;
   source.rgb = media::display_rgb8(middle_frame(video, read));
+  if (view.eyes.is_pair()) {
+    sample.pair.emplace(relayout_options(options), view.eyes, view.model);
+    return sample;
+  }
   source.panorama = view.panorama;
   const auto model = view.model(source.rgb.size());
   if (view.panorama) {
@@ -282,7 +265,7 @@ std::vector<fs::path> make_vr_video(const SbsItem& item, VrOptions options,
     view = view_of_pipe(options.source);
   } else {
     info = media::VideoReader(item.input, job.read).info();
-    view = view_of(item.input, options.source, *info);
+    view = view_of(item.input, options.source, job.read, *info);
   }
   const bool interlaced = options.deinterlace == Deinterlace::kOn ||
                           (options.deinterlace == Deinterlace::kAuto && job.read.filter.empty() &&
