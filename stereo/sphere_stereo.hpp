@@ -2,15 +2,27 @@
 // Both eyes' views of a whole sphere, a hemisphere or a flat picture with known distances: VR180 as
 // two parallel eyes, 360-3D as omnidirectional stereo.
 //
-// The warp engine (scanline_warp.hpp) works on rows along which parallax moves pixels. For two
-// parallel eyes these are the great circles through the points to their left and right: the rows of
-// an equirectangular picture whose poles lie on the axis through the eyes (transverse). There a
-// translation of +-IPD/2 moves a point at distance rho and angle theta from that axis to
-// atan2(rho sin(theta), rho cos(theta) -+ IPD/2), exactly. For omnidirectional stereo (Peleg,
-// Ben-Ezra & Pritch, "Omnistereo: Panoramic Stereo Imaging", PAMI 2001) they are the rows of the
-// equirectangular picture itself, along which a point moves by asin(r / (rho cos(latitude))), r =
-// IPD/2, faded to nothing at the poles. Only where pixels come from is found out in that domain;
-// each output pixel is then sampled from the source picture once.
+// The warp engine (scanline_warp.hpp) works on rows along which parallax moves pixels. Radius is
+// half the distance between the eyes, rho the distance of a point from the middle between them.
+//
+// Two parallel eyes: the rows are great circles through the points to their left and right, those
+// of an equirectangular picture whose poles lie on the axis through the eyes (the transverse
+// aspect; Snyder, "Map Projections: A Working Manual", USGS 1395, 1987, section 5). A point at the
+// angle theta from the right end of that axis stays in its half plane and moves by
+//   atan2(q sin(theta), 1 -+ q cos(theta)), q = radius / rho
+// to the left for the right eye (-) and to the right for the left eye (+): exactly what moving the
+// eye by the radius does, for any direction.
+//
+// Omnidirectional stereo (Peleg, Ben-Ezra & Pritch, "Omnistereo: Panoramic Stereo Imaging", PAMI
+// 2001): the eyes look along the tangents of a circle. The rows are those of the equirectangular
+// picture itself; a point at latitude phi moves by a = asin(q / cos(phi)), to the right for the
+// left eye, and seen from the circle its elevation is greater: tan(elevation) = tan(phi) / cos(a).
+// From 75 degrees of latitude on the radius is multiplied by u^2 (3 - 2 u), u = cos(phi) / cos(75
+// degrees), so that a falls to nothing at the poles without a step or a bend.
+//
+// Only where pixels come from is found out in these domains; each pixel of an eye's picture is then
+// sampled from the source once. Where it shows several surfaces or what the source did not see, it
+// is a blend of a sample of each, and of fills that are made in the domain (fill_pass.hpp).
 #pragma once
 
 #include "core/depth.hpp"
@@ -41,8 +53,9 @@ enum class Surround {
 struct SphereStereoOptions {
   EyeGeometry geometry = EyeGeometry::kParallel;
   double ipd_m = 0.063;  // distance between the eyes, in the distances' unit; > 0
-  // Nothing has more parallax than at this distance (a comfort cap near the camera): distances
-  // below come softly up to it. 0 = no cap.
+  // Nothing has more parallax than at this distance (a comfort cap near the camera): from 1.25
+  // times the distance on, what is nearer comes softly up to it. 0 = no cap but the one that keeps
+  // the geometry sound: q stays below 0.95.
   double nearest_m = 0.0;
   // Where the eyes look: direction in the source's frame = source_from_eyes * direction in the
   // eyes' frame (-Z forward, +X from the left eye to the right one).
@@ -67,13 +80,17 @@ class SphereStereo {
 
   // Takes a picture and its distances in, once for both eyes. `picture`: CV_8U, CV_16U or CV_32F of
   // 1, 3 or 4 channels, of `model`'s size; kept by reference until the last view is made.
-  // `distance`: along the rays, covers the same as the picture at any size; NaN = not known (filled
-  // from what is behind), 1e9 and more = infinitely far (sky). Throws std::invalid_argument.
+  // `distance`: along the rays, covers the same as the picture at any size; NaN, 0 and less = not
+  // known (as far as the farther of the known ones beside it), 1e9 and more = infinitely far (sky).
+  // Beyond the picture's border the distances there go on. Throws std::invalid_argument for a
+  // picture of another type or size than the model's, and for no distances.
   void set_source(const cv::Mat& picture, const projection::PictureModel& model,
                   const RayDistance& distance);
 
   // One eye's view, of the eye model's size and the picture's type. `visibility`, if given, becomes
-  // CV_8UC1 of that size (Visibility). Throws std::logic_error before set_source.
+  // CV_8UC1 of that size (Visibility; kOutside is what the source does not show: its surround).
+  // Where the eye's picture shows nothing (beside a fisheye's circle) it is 0. Throws
+  // std::logic_error before set_source.
   void render(Eye eye, cv::Mat& view, cv::Mat* visibility = nullptr);
 
   // The greatest parallax of the source as an angle between both eyes' rays, after the cap.
