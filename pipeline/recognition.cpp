@@ -510,9 +510,8 @@ Recognition recognise(const fs::path& path, cv::Size size, const Claims& file,
     if (seen.evidence.empty()) {
       seen.evidence = kind == PictureKind::kEquirectangular ? "2:1" : "aspect ratio";
     }
-  } else if (!eyes_by.eyes && !file.projection && kind != PictureKind::kEquirectangular) {
-    seen.eyes = eyes_by_shape(*kind, size).value_or(EyeLayout{});
-  } else if (!eyes_by.eyes && &kind_by == &name) {
+  } else if (!eyes_by.eyes && !file.projection &&
+             (!asked.projection || kind != PictureKind::kEquirectangular)) {
     seen.eyes = eyes_by_shape(*kind, size).value_or(EyeLayout{});
   }
   seen.projection = *kind;
