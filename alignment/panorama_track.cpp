@@ -92,7 +92,7 @@ struct Moments {
   }
 };
 
-// What brings `map` to `reference`, both as delivered. The slope is the ratio of the spreads
+// What brings `map` to `reference`. The slope is the ratio of the spreads
 // (reduced major axis: Kermack and Haldane, Biometrika 37, 1950), which things that have moved do
 // not draw towards 0; pixels that fit badly count less from round to round.
 Follow follow(const cv::Mat& map, const cv::Mat& reference, const cv::Mat& confidence,
@@ -314,12 +314,18 @@ class MomentFusion {
                           .weight = mixed(from.weight, to.weight, share_),
                           .grid = mixed(from.grid, to.grid, share_)};
     if (!before || !after || view.normalised.empty()) return result;
-    const cv::Mat reference = mixed(delivered(before_.prepared.views[*before]),
-                                    delivered(after_.prepared.views[*after]), share_);
+    // What the moments' maps come to, not the maps themselves: those wander together with scales
+    // and shifts.
+    const auto aligned = [](const cv::Mat& map, const ViewParameters& by) {
+      return cv::Mat(map * by.scale + by.shift);
+    };
+    const cv::Mat reference = mixed(aligned(delivered(before_.prepared.views[*before]), from),
+                                    aligned(delivered(after_.prepared.views[*after]), to), share_);
     if (reference.size() != view.normalised.size()) return result;
-    const Follow step = follow(delivered(view), reference, view.confidence, view.free_shift);
-    result.shift += result.scale * step.shift;
+    const Follow step =
+        follow(aligned(delivered(view), result), reference, view.confidence, view.free_shift);
     result.scale *= step.scale;
+    result.shift = step.scale * result.shift + step.shift;
     return result;
   }
 
