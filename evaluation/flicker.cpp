@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "evaluation/flicker.hpp"
 
+#include "core/angle.hpp"
+#include "core/statistics.hpp"
+
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
+#include <vector>
 
 #include <opencv2/imgproc.hpp>
 
@@ -12,6 +18,59 @@ namespace {
 
 constexpr double kStill = 2.0;  // 255ths
 constexpr double kLeastStill = 0.05;
+
+constexpr int kDirections = 8000;    // on the sphere
+constexpr double kSamePoint = 0.03;  // of its distance
+
+// Direction k spread evenly over the sphere: a Fibonacci lattice.
+Eigen::Vector3d lattice_direction(int k) {
+  const double golden_angle = kPi * (3.0 - std::sqrt(5.0));
+  const double height = 1.0 - (2.0 * k + 1.0) / kDirections;
+  const double ring = std::sqrt(1.0 - height * height);
+  return {ring * std::cos(golden_angle * k), height, ring * std::sin(golden_angle * k)};
+}
+
+// The pixel that shows a direction of the camera.
+cv::Point pixel_of(const Eigen::Vector3d& direction, cv::Size size) {
+  const double longitude = std::atan2(direction.x(), -direction.z());
+  const double latitude = std::asin(std::clamp(direction.y() / direction.norm(), -1.0, 1.0));
+  const int x = static_cast<int>((longitude / (2.0 * kPi) + 0.5) * size.width) % size.width;
+  const int y = static_cast<int>((0.5 - latitude / kPi) * size.height);
+  return {x, std::clamp(y, 0, size.height - 1)};
+}
+
+// What a frame says about one of its pixels.
+struct SpherePoint {
+  double distance;  // true
+  double error;     // log of estimated over true inverse distance
+};
+
+std::optional<SpherePoint> point_at(const SphereFrame& frame, const cv::Point& pixel) {
+  const double distance = frame.distance.at<float>(pixel);
+  const double inverse = frame.inverse_distance.at<float>(pixel);
+  const bool still = frame.still.empty() || frame.still.at<unsigned char>(pixel) != 0;
+  if (!still || !(distance > 0.0) || !std::isfinite(distance)) return std::nullopt;
+  if (!(inverse > 0.0) || !std::isfinite(inverse)) return std::nullopt;
+  return SpherePoint{distance, std::log(inverse * distance)};
+}
+
+// The changes of errors between two frames.
+std::vector<double> error_changes(const SphereFrame& a, const SphereFrame& b) {
+  std::vector<double> changes;
+  const cv::Size size = a.distance.size();
+  for (int k = 0; k < kDirections; ++k) {
+    const Eigen::Vector3d direction = lattice_direction(k);
+    const auto pixel = pixel_of(direction, size);
+    const auto here = point_at(a, pixel);
+    if (!here) continue;
+    const Eigen::Vector3d world = a.position + here->distance * (a.world_from_camera * direction);
+    const Eigen::Vector3d ray = b.world_from_camera.transpose() * (world - b.position);
+    const auto there = point_at(b, pixel_of(ray, size));
+    if (!there || std::abs(there->distance / ray.norm() - 1.0) > kSamePoint) continue;
+    changes.push_back(there->error - here->error);
+  }
+  return changes;
+}
 
 // The picture in 255ths at the size of the values, without its noise.
 cv::Mat reduced(const cv::Mat& picture, cv::Size size) {
@@ -83,6 +142,34 @@ void FlickerMeter::push(const cv::Mat& picture, const cv::Mat& values) {
 }
 
 Flicker FlickerMeter::result() const {
+  if (num_pairs_ == 0) return {};
+  return {change_ / num_pairs_, common_ / num_pairs_, still_ / num_pairs_, num_pairs_};
+}
+
+void SphereFlickerMeter::push(const SphereFrame& frame) {
+  const cv::Size size = frame.distance.size();
+  const bool good =
+      frame.distance.type() == CV_32FC1 && !frame.distance.empty() &&
+      frame.inverse_distance.type() == CV_32FC1 && frame.inverse_distance.size() == size &&
+      (frame.still.empty() || (frame.still.type() == CV_8UC1 && frame.still.size() == size)) &&
+      (before_.distance.empty() || before_.distance.size() == size);
+  if (!good) throw std::invalid_argument("the frames of a clip have maps of one size");
+  if (!before_.distance.empty()) {
+    auto changes = error_changes(before_, frame);
+    const double share = static_cast<double>(changes.size()) / kDirections;
+    if (share >= kLeastStill) {
+      double sum = 0.0;
+      for (const double change : changes) sum += std::abs(change);
+      change_ += sum / static_cast<double>(changes.size());
+      common_ += std::abs(quantile_in_place(changes, 0.5));
+      still_ += share;
+      ++num_pairs_;
+    }
+  }
+  before_ = frame;
+}
+
+Flicker SphereFlickerMeter::result() const {
   if (num_pairs_ == 0) return {};
   return {change_ / num_pairs_, common_ / num_pairs_, still_ / num_pairs_, num_pairs_};
 }

@@ -8,6 +8,7 @@
 // (cuts, moving cameras) do not count.
 #pragma once
 
+#include <Eigen/Core>
 #include <opencv2/core.hpp>
 
 namespace vergence::evaluation {
@@ -40,6 +41,41 @@ class FlickerMeter {
   int reach_px_;
   cv::Mat picture_;  // the frame before
   cv::Mat values_;
+  double change_ = 0.0;
+  double common_ = 0.0;
+  double still_ = 0.0;
+  int num_pairs_ = 0;
+};
+
+// A frame of a 360 clip whose truth is known. All maps are CV_32FC1 equirectangular, of one size.
+struct SphereFrame {
+  cv::Mat inverse_distance;  // what is judged; not finite or not > 0 does not count
+  cv::Mat distance;          // the truth along the rays, metres; not finite (sky) does not count
+  cv::Mat still;             // CV_8UC1, 0 = moves by itself: does not count; empty = all is still
+  Eigen::Vector3d position = Eigen::Vector3d::Zero();  // of the camera
+  Eigen::Matrix3d world_from_camera = Eigen::Matrix3d::Identity();
+};
+
+// Flicker of the depth of what stands still in the world while the camera moves: the error of a
+// point is the logarithm of estimated over true inverse distance; its flicker is the absolute
+// change of that error from one frame to the next, in which the point is looked up where the truth
+// says that it is. Points count that both frames see (true distances agree within 3 %). Directions
+// are spread evenly over the sphere. 0.01 = estimated distances change by 1 % per frame without
+// reason.
+class SphereFlickerMeter {
+ public:
+  // The next frame. Throws std::invalid_argument for maps of other types or sizes.
+  void push(const SphereFrame& frame);
+
+  // A new shot: the next frame is not compared with the one before.
+  void cut() { before_.distance.release(); }
+
+  // mean_change and common_change (by the median) are of logarithms; still_share is the share of
+  // the directions that count.
+  [[nodiscard]] Flicker result() const;
+
+ private:
+  SphereFrame before_;
   double change_ = 0.0;
   double common_ = 0.0;
   double still_ = 0.0;

@@ -316,7 +316,7 @@ class PanoramaTrack final : public DepthMemory {
 DepthSource panorama_depth(DepthPredictor& network, const PanoramaVideoOptions& options) {
   if (options.keyframes < 1) {
     throw Error(ErrorCode::kUsage,
-                fmt::format("'temporal.depth_keyframes' is {}", options.keyframes))
+                fmt::format("'temporal.panorama_keyframes' is {}", options.keyframes))
         .hint("give 1 or more");
   }
   const auto track = std::make_shared<PanoramaTrack>(network, options);

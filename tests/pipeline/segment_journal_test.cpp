@@ -145,7 +145,7 @@ TEST_F(SegmentJournalTest, RefusesWhatIsNoJournal) {
   EXPECT_THAT(message_of(path_), HasSubstr("damaged"));
   write_file(path_, std::string(5000, 'x'));
   EXPECT_THAT(message_of(path_), HasSubstr("video.resume=fresh"));
-  write_file(path_, "vergence journal 1\n");
+  write_file(path_, "vergence journal 2\n");
   EXPECT_THAT(message_of(path_), HasSubstr("damaged header"));
   EXPECT_THAT(message_of(folder_ / "missing"), HasSubstr("missing"));
 }
