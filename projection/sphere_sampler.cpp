@@ -21,6 +21,9 @@ namespace {
 
 constexpr int kNumPhases = 512;
 
+// Rounds what is not negative, as part of a conversion to whole numbers.
+constexpr float kHalf = 0.5F;
+
 double keys(double x) {  // Keys, "Cubic Convolution Interpolation", 1981, a = -0.5
   x = std::abs(x);
   if (x >= 2.0) return 0.0;
@@ -60,7 +63,7 @@ Taps<kReach> taps_at(float part) {
     return {1.0F - part, part};
   } else {
     static const auto kTable = table_of<kReach>(kReach == 2 ? keys : lanczos);
-    return kTable[static_cast<std::size_t>(part * kNumPhases + 0.5F)];
+    return kTable[static_cast<std::size_t>(part * kNumPhases + kHalf)];
   }
 }
 
@@ -102,7 +105,7 @@ void store_pixel(const cv::v_float32x4& value, T* out) {
     if constexpr (std::is_same_v<T, float>) {
       out[c] = lane;
     } else {
-      out[c] = static_cast<T>(std::clamp(lane, 0.0F, kGreatest<T>) + 0.5F);
+      out[c] = static_cast<T>(std::clamp(lane, 0.0F, kGreatest<T>) + kHalf);
     }
   }
 }
@@ -132,8 +135,8 @@ inline Position position_of(float x, float y) {
 // steps of 1/256 (down) and 1/65536 (across).
 inline void mix_rgb8(const std::uint8_t* upper, const std::uint8_t* lower, float part_x,
                      float part_y, std::uint8_t* out) {
-  const auto down = static_cast<std::uint16_t>(part_y * 256.0F + 0.5F);
-  const auto right = static_cast<std::uint16_t>(part_x * 65535.0F + 0.5F);
+  const auto down = static_cast<std::uint16_t>(part_y * 256.0F + kHalf);
+  const auto right = static_cast<std::uint16_t>(part_x * 65535.0F + kHalf);
   const cv::v_uint16x8 a = cv::v_load_expand(upper);
   const cv::v_uint16x8 b = cv::v_load_expand(lower);
   // 256 a + (b - a) down fits unsigned 16 bits, whatever its terms do on the way.
@@ -200,7 +203,7 @@ void SphereSampler::State::sample_one(const Lens& lens, int chart, const Positio
                       at.y + kReach < own.br().y && at.x + kReach + 4 < picture.cols;
   std::array<T, std::size_t{kSide} * kSide * kChannels + 4> patch;
   const T* row = patch.data();
-  std::ptrdiff_t stride = kSide * kChannels;
+  std::ptrdiff_t stride = std::ptrdiff_t{kSide} * kChannels;
   if (inside) {
     row = picture.ptr<T>(first.y) + static_cast<std::ptrdiff_t>(first.x) * kChannels;
     stride = static_cast<std::ptrdiff_t>(picture.step1());
