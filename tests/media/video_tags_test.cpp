@@ -616,5 +616,22 @@ TEST_F(VideoTagging, SurvivesDamagedFiles) {
   EXPECT_GT(num_done, 50);
 }
 
+TEST_F(VideoTagging, SurvivesDamagedMatroska) {
+  ffmpeg(folder_.path(), moving_source(64, 32, 4) + " -c:v libx264 seed.mkv");
+  const std::string seed = read_file(folder_ / "seed.mkv");
+  std::mt19937 random(5);
+  for (int round = 0; round < 60; ++round) {
+    std::string bytes = seed;
+    for (auto count = 1 + random() % 8; count > 0; --count) {
+      bytes[random() % std::min<std::size_t>(bytes.size(), 900)] = static_cast<char>(random());
+    }
+    if (random() % 3 == 0) bytes.resize(random() % bytes.size());
+    const auto in = folder_ / "damaged.mkv";
+    write_file(in, bytes);
+    const std::string said = error_of([&] { (void)media::write_video_tags(in, {}, vr180()); });
+    EXPECT_EQ(read_file(in) == bytes, said != "no error") << said;
+  }
+}
+
 }  // namespace
 }  // namespace vergence::test
