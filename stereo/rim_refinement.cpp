@@ -228,14 +228,14 @@ void refine_rims(const cv::Mat& picture, const cv::Mat& parallax_px, bool wrap, 
   });
 }
 
-void refine_rims(int picture_type, const FetchPixels& fetch, const cv::Mat& parallax_px, bool wrap,
-                 cv::Range rows, int offset, cv::Mat& refined) {
+void refine_rims(int picture_type, const FetchPixels& fetch, const ParallaxBand& band, bool wrap,
+                 cv::Mat& refined) {
   const FetchPixels fetch_below = [&](const cv::Rect& area, void* pixels) {
-    fetch(area + cv::Point(0, offset), pixels);
+    fetch(area + cv::Point(0, band.offset), pixels);
   };
   with_pixel_type(picture_type, [&]<class T, int kChannels>() {
-    refine_rows<T, kChannels>(FetchedColours<T, kChannels>(fetch_below), parallax_px, wrap, rows,
-                              offset, refined);
+    refine_rows<T, kChannels>(FetchedColours<T, kChannels>(fetch_below), band.parallax_px, wrap,
+                              band.rows, band.offset, refined);
   });
 }
 

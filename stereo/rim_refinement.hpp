@@ -19,11 +19,17 @@ void refine_rims(const cv::Mat& picture, const cv::Mat& parallax_px, bool wrap, 
 // picture on all sides. Called by several threads at once.
 using FetchPixels = std::function<void(const cv::Rect& area, void* pixels)>;
 
-// The same for a band of rows of a picture of this type, whose pixels are made where they are
-// needed: `parallax_px` has the rows from `offset` on of the whole, `rows` of them (with their
-// neighbours, where the whole has some) are refined to the same rows of the whole, `refined`. By
-// one thread.
-void refine_rims(int picture_type, const FetchPixels& fetch, const cv::Mat& parallax_px, bool wrap,
-                 cv::Range rows, int offset, cv::Mat& refined);
+// Some rows of a map: `parallax_px` has those of the whole from `offset` on, of which `rows` are
+// meant; the others are their neighbours, where the whole has such.
+struct ParallaxBand {
+  const cv::Mat& parallax_px;
+  cv::Range rows;
+  int offset;
+};
+
+// The same for a band of a picture of this type, whose pixels are made where they are needed, to
+// the same rows of the whole, `refined`. By one thread.
+void refine_rims(int picture_type, const FetchPixels& fetch, const ParallaxBand& band, bool wrap,
+                 cv::Mat& refined);
 
 }  // namespace vergence::stereo

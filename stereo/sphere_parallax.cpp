@@ -221,8 +221,8 @@ DistanceSummary SphereParallax::convert(const cv::Mat& distance, const SpherePic
                     static_cast<std::size_t>(domain_.size.width));
       cv::Mat band(end - begin, domain_.size.width, CV_32FC1, memory.data());
       convert_band(distance, begin, band, own);
-      refine_rims(picture.type(), fetch_pixels, band, domain_.wrap_columns,
-                  {first - begin, last - begin}, begin, parallax_);
+      refine_rims(picture.type(), fetch_pixels, {band, {first - begin, last - begin}, begin},
+                  domain_.wrap_columns, parallax_);
     } else {
       cv::Mat band = parallax_.rowRange(first, last);
       convert_band(distance, first, band, own);
