@@ -106,7 +106,7 @@ void add_files(const std::string& front, std::string_view typed, std::vector<Can
     if (!name.starts_with(begin) || (name.starts_with('.') && begin.empty())) continue;
     std::error_code ignored;
     const bool is_folder = it->is_directory(ignored);
-    names.push_back({front + folder + name + (is_folder ? "/" : ""), ""});
+    names.push_back({fmt::format("{}{}{}{}", front, folder, name, is_folder ? "/" : ""), ""});
     if (names.size() > 5000) break;  // nobody reads more
   }
   std::sort(names.begin(), names.end(),

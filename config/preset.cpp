@@ -71,7 +71,7 @@ class PresetWriter {
         keys.push_back(key);
         continue;
       }
-      for (const auto& below : keys_below(value)) keys.push_back(key + "." + below);
+      for (const auto& below : keys_below(value)) keys.push_back(fmt::format("{}.{}", key, below));
     }
     return keys;
   }
@@ -147,7 +147,7 @@ fs::path save_preset(const std::string& name, const ComposeRequest& request, boo
     throw Error(ErrorCode::kUsage, "there is no folder for presets")
         .hint("set HOME or XDG_CONFIG_HOME");
   }
-  const fs::path file = folder / "preset" / (name + ".toml");
+  fs::path file = folder / "preset" / (name + ".toml");
   const std::string text = writer.text();
   std::error_code error;
   fs::create_directories(file.parent_path(), error);

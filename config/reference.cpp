@@ -74,7 +74,7 @@ std::string option_table(const std::string& group) {
   for (const auto& name : names) {
     text += fmt::format("| `{}={}`{} | {} |\n", group, name,
                         chosen != choices.end() && chosen->second == name ? " (default)" : "",
-                        cell(remark_of(group + "/" + name)));
+                        cell(remark_of(fmt::format("{}/{}", group, name))));
   }
   return names.empty() ? "" : text + "\n";
 }
