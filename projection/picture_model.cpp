@@ -97,12 +97,13 @@ Cube<kEquiangular> cube_of(cv::Size size, int columns) {
   for (int i = 0; i < 6; ++i) {
     const Axes& own = axes[static_cast<std::size_t>(i)];
     const double width = (size.width - 2.0 * padding) / columns;
+    const int row = i / columns;
     const double row_height = static_cast<double>(size.height) / rows;
     cube.faces[static_cast<std::size_t>(i)] = {own[0],
                                                own[1],
                                                own[2],
                                                padding + width * (i % columns),
-                                               padding + row_height * (i / columns),
+                                               padding + row_height * row,
                                                width,
                                                row_height - 2.0 * padding};
     for (std::size_t axis = 0; axis < 3; ++axis) {
