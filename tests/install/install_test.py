@@ -65,6 +65,11 @@ def main():
             said = run(prefix / "bin" / "vergence", "--version", cwd="/", env={})
             if version not in said:
                 sys.exit(f"'vergence --version' said {said!r}, which lacks {version}")
+            for name in ("man/man1/vergence.1", "man/man1/vergence-depth.1",
+                         "bash-completion/completions/vergence", "zsh/site-functions/_vergence",
+                         "fish/vendor_completions.d/vergence.fish"):
+                if not (prefix / "share" / name).is_file():
+                    sys.exit(f"the installation lacks share/{name}")
     print("the installation serves")
 
 
