@@ -87,7 +87,7 @@ void make_upright(cv::Mat& pixels, int orientation) {
 }
 
 // A profile of floating-point pixels would not fit what is made of them.
-PictureBlocks blocks_of(codec::Decoded&& decoded) {
+PictureBlocks take_blocks(codec::Decoded& decoded) {
   PictureBlocks blocks;
   blocks.exif = std::move(decoded.exif);
   if (!decoded.xmp.empty()) blocks.xmp = std::move(decoded.xmp.front());
@@ -165,7 +165,7 @@ Picture codec::picture_from(Decoded decoded, std::string_view name) {
     codec::apply_xmp(codec::without_data(decoded.extended_xmp), decoded.pixels.size(), name,
                      metadata);
   }
-  picture.blocks = blocks_of(std::move(decoded));
+  picture.blocks = take_blocks(decoded);
   if (decoded.pixels.channels() == 3) {
     picture.rgb = std::move(decoded.pixels);
   } else if (decoded.pixels.channels() == 1) {
