@@ -128,7 +128,8 @@ void vergence_input_files(const std::string& command, const std::vector<std::str
 void vergence_check_settings(const vergence::cli::Work& work) {
   using namespace vergence;  // NOLINT(google-build-using-namespace)
   const auto& config = work.config;
-  const bool of_depth = work.command == "depth" || work.command == "mesh" || work.command == "views";
+  const bool of_depth =
+      work.command == "depth" || work.command == "mesh" || work.command == "views";
   if (of_depth) {
     static_cast<void>(pipeline::source_options(config));
     static_cast<void>(pipeline::depth_options(config));

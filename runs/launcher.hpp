@@ -23,7 +23,7 @@ struct LauncherOptions {
   std::string mem = {};
   std::string time = {};
   std::vector<std::string> extra = {};  // further arguments of sbatch
-  bool wait = true;                // false: submit only; collected later
+  bool wait = true;                     // false: submit only; collected later
   double poll_s = 2.0;
 };
 
