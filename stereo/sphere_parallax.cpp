@@ -13,7 +13,6 @@
 namespace vergence::stereo {
 namespace {
 
-using projection::PictureKind;
 using projection::PictureModel;
 
 // Half the distance between the eyes is at most this share of any distance: what is nearer is in
@@ -340,8 +339,7 @@ void SphereParallax::measure(const DistanceSummary& summary, const cv::Mat& dist
       const int count = std::min(kSphereBlock, domain_.size.width - first);
       gather(distance, y, first, count, block.data());
       for (int i = 0; i < count; ++i) {
-        const double weight =
-            scale_.arc_sine ? row_weight : column_gain_[static_cast<std::size_t>(first + i)];
+        const double weight = scale_.arc_sine ? row_weight : column_gain_.data()[first + i];
         all += weight;
         const float value = block[static_cast<std::size_t>(i)];
         if (is_distance(value) && value < radius) inside += weight;

@@ -17,7 +17,6 @@ namespace {
 
 using projection::PictureKind;
 using projection::PictureModel;
-using projection::SphereSampler;
 using projection::SphereWindow;
 
 // The border of a disc is known in so many directions around it.
@@ -237,8 +236,8 @@ void blur_panorama(cv::Mat& panorama, double sigma) {
           sum += row[static_cast<std::size_t>(x)];
         for (int x = 0; x < width; ++x) {
           pixels[x * channels + c] = static_cast<float>(sum / (2 * reach + 1));
-          sum += row[static_cast<std::size_t>(width + x + reach + 1)];
-          sum -= row[static_cast<std::size_t>(width + x - reach)];
+          sum += row.data()[width + x + reach + 1];
+          sum -= row.data()[width + x - reach];
         }
       }
     }
