@@ -213,6 +213,12 @@ void check_modes(const CommandLine& line) {
     throw Error(ErrorCode::kUsage, fmt::format("{} exclude each other", quoted_list(given, "and")))
         .hint("ask for one at a time");
   }
+  const bool prints = !line.print_config.empty() || !line.print_info.empty();
+  if (!prints && line.command != "config" && (line.resolve || !line.package.empty())) {
+    throw Error(ErrorCode::kUsage, fmt::format("'{}' is about what --cfg prints",
+                                               line.resolve ? "--resolve" : "--package"))
+        .hint("add --cfg job");
+  }
 }
 
 void check_inputs(const Command& command, const CommandLine& line) {

@@ -105,6 +105,10 @@ TEST(CommandLine, ModesExcludeEachOther) {
             "'--cfg', '--multirun' and '--rerun' exclude each other; ask for one at a time");
   EXPECT_EQ(message_of({"config", "--save", "x", "--shell-completion", "install=zsh"}),
             "'--shell-completion' and '--save' exclude each other; ask for one at a time");
+  EXPECT_EQ(message_of({"depth", "a.jpg", "-p", "views"}),
+            "'--package' is about what --cfg prints; add --cfg job");
+  EXPECT_EQ(message_of({"depth", "a.jpg", "--resolve"}),
+            "'--resolve' is about what --cfg prints; add --cfg job");
   EXPECT_TRUE(parse({"depth", "--cfg", "job", "-h", "--info", "defaults"}).help)
       << "help is always given";
 }
