@@ -374,7 +374,7 @@ TEST(SphereKernels, AgreeWhateverTheMachine) {
     kernels->sample_rgb8({picture.data, static_cast<std::ptrdiff_t>(picture.step[0]), 512, 256},
                          points.empty() ? x.data() : points[0].data(), y.data(), kCount, out.data(),
                          missed.data());
-    out.resize(3 * kCount);
+    out.resize(std::size_t{3} * kCount);
     for (std::size_t i = 0; i < kCount; ++i) {
       const Eigen::Vector3d d =
           Eigen::Matrix3d{{0.36, 0.48, -0.8}, {-0.8, 0.6, 0.0}, {0.48, 0.64, 0.6}} *
