@@ -284,6 +284,11 @@ std::vector<fs::path> make_vr_video(const SbsItem& item, VrOptions options,
       return std::make_unique<VrFrameMaker>(frame, model, meaning);
     };
   }
+  // Metres are taken as they are: no frame has to wait, with its whole picture, for what is decided
+  // from those that follow.
+  if (depth.meaning.in_metres) {
+    job.stabilizer = {.range = stereo::RangeMode::kFrame, .look_ahead = 1, .cuts = false};
+  }
   if (info) tell_limits(options, item.output, *info, job.maker()->frame_size(info->size));
   job.task = "making VR frames";
   job.stereo = stereo_tag(options.frame);
