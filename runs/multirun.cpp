@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runs/multirun.hpp"
 
-#include "config/toml_file.hpp"
-#include "config/value.hpp"
+#include "runs/toml_fields.hpp"
+
 #include "core/error.hpp"
 #include "core/output_file.hpp"
 
@@ -18,69 +18,6 @@ using config::Value;
 namespace {
 
 constexpr std::string_view kFileName = "multirun.toml";
-constexpr std::uintmax_t kMaxBytes = std::uintmax_t{256} << 20U;
-
-Value text_value(const std::string& text) {
-  Value value;
-  value.data = text;
-  return value;
-}
-
-Value bool_value(bool flag) {
-  Value value;
-  value.data = flag;
-  return value;
-}
-
-template <class Items>
-Value list_value(const Items& items) {
-  Value::List list;
-  for (const auto& item : items) {
-    Value value;
-    value.data = item;
-    list.push_back(std::move(value));
-  }
-  Value result;
-  result.data = std::move(list);
-  return result;
-}
-
-class Reader {
- public:
-  explicit Reader(const fs::path& path) : path_(path) {
-    std::vector<std::string> mistakes;
-    tree_ = config::parse_toml(read_file(path, kMaxBytes), path.string(), mistakes);
-    if (!mistakes.empty()) {
-      throw Error(fmt::format("'{}' is damaged: {}", path.string(), mistakes.front()));
-    }
-  }
-
-  template <class T>
-  [[nodiscard]] T get(std::string_view key) const {
-    return as<T>(config::child(tree_, key), key);
-  }
-
-  template <class T>
-  [[nodiscard]] std::vector<T> list(std::string_view key) const {
-    std::vector<T> result;
-    for (const auto& item : get<Value::List>(key)) result.push_back(as<T>(&item, key));
-    return result;
-  }
-
- private:
-  template <class T>
-  [[nodiscard]] T as(const Value* value, std::string_view key) const {
-    const T* typed = value != nullptr ? value->as<T>() : nullptr;
-    if (typed == nullptr) {
-      throw Error(fmt::format("'{}' is damaged: '{}' is {}", path_.string(), key,
-                              value == nullptr ? "missing" : "of another type"));
-    }
-    return *typed;
-  }
-
-  fs::path path_;
-  Value tree_;
-};
 
 // A file of others must not lead out of the multirun's folder.
 void check_inside(const fs::path& file, const std::string& folder) {
@@ -112,20 +49,18 @@ fs::path make_new_folder(const fs::path& wanted) {
 }
 
 void write_multirun(const Multirun& multirun) {
-  Value table;
-  table.data = Value::Table{
-      {"launcher", text_value(multirun.launcher)},
-      {"started", text_value(multirun.started)},
-      {"working_folder", text_value(multirun.working_folder.string())},
-      {"command_line", list_value(multirun.command_line)},
-      {"overrides", list_value(multirun.overrides)},
-      {"job_folders", list_value(multirun.job_folders)},
-      {"slurm_jobs", list_value(multirun.slurm_jobs)},
-      {"submitted_again", list_value(multirun.submitted_again)},
-      {"cancelled", bool_value(multirun.cancelled)},
-  };
-  write_file(multirun.folder / kFileName,
-             config::to_toml_file(table, [](const std::string&) { return false; }));
+  const auto table = value_of(Value::Table{
+      {"launcher", value_of(multirun.launcher)},
+      {"started", value_of(multirun.started)},
+      {"working_folder", value_of(multirun.working_folder.string())},
+      {"command_line", list_of(multirun.command_line)},
+      {"overrides", list_of(multirun.overrides)},
+      {"job_folders", list_of(multirun.job_folders)},
+      {"slurm_jobs", list_of(multirun.slurm_jobs)},
+      {"submitted_again", list_of(multirun.submitted_again)},
+      {"cancelled", value_of(multirun.cancelled)},
+  });
+  write_file(multirun.folder / kFileName, toml_of(table));
 }
 
 Multirun read_multirun(const fs::path& folder) {
@@ -134,7 +69,7 @@ Multirun read_multirun(const fs::path& folder) {
         .hint("give the folder that holds 'multirun.toml'");
   }
   const auto path = folder / kFileName;
-  const Reader reader(path);
+  const FieldReader reader(path);
   Multirun multirun{.folder = folder,
                     .command_line = reader.list<std::string>("command_line"),
                     .overrides = reader.list<std::string>("overrides"),

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runs/record.hpp"
 
+#include "runs/toml_fields.hpp"
+
 #include "config/toml_file.hpp"
-#include "config/value.hpp"
 #include "core/error.hpp"
 #include "core/output_file.hpp"
 
@@ -28,18 +29,6 @@ constexpr std::array<std::pair<Status, std::string_view>, 5> kStatusWords = {{
     {Status::kFailed, "failed"},
     {Status::kInterrupted, "interrupted"},
 }};
-
-Value value_of(auto data) {
-  Value value;
-  value.data = std::move(data);
-  return value;
-}
-
-Value list_of(const std::vector<std::string>& texts) {
-  Value::List list;
-  for (const auto& text : texts) list.push_back(value_of(text));
-  return value_of(std::move(list));
-}
 
 // Names may hold dots and blanks, which keys of TOML may not.
 template <class Number>
@@ -72,10 +61,6 @@ Value metrics_of(const std::vector<MetricRow>& rows) {
   return value_of(std::move(list));
 }
 
-std::string toml_of(const Value& table) {
-  return config::to_toml_file(table, [](const std::string&) { return false; });
-}
-
 Value to_value(const Record& record) {
   return value_of(Value::Table{{"format", value_of(kFormat)},
                                {"status", value_of(std::string(to_string(record.status)))},
@@ -103,93 +88,38 @@ Value to_value(const Record& record) {
                                {"stages", numbers_of(record.stage_seconds)}});
 }
 
-// Reads one file of a record with messages that name it.
-class Reader {
- public:
-  explicit Reader(const fs::path& path) : path_(path) {
-    std::vector<std::string> mistakes;
-    tree_ = config::parse_toml(read_file(path, kMaxBytes), path.string(), mistakes);
-    if (!mistakes.empty()) {
-      throw Error(fmt::format("the record '{}' is damaged: {}", path.string(), mistakes.front()));
-    }
+std::vector<Metric> read_numbers(const FieldReader& reader, const Value& table,
+                                 std::string_view key) {
+  std::vector<Metric> result;
+  for (const auto& item : reader.get<Value::List>(table, key)) {
+    result.emplace_back(reader.get<std::string>(item, "name"), reader.number(item, "value"));
   }
+  return result;
+}
 
-  template <class T>
-  [[nodiscard]] const T& get(const Value& table, std::string_view key) const {
-    const Value* value = config::child(table, key);
-    const T* typed = value != nullptr ? value->as<T>() : nullptr;
-    if (typed == nullptr) {
-      throw Error(fmt::format("the record '{}' is damaged: '{}' is {}", path_.string(), key,
-                              value == nullptr ? "missing" : "of another type"));
-    }
-    return *typed;
+std::vector<FileNote> read_files(const FieldReader& reader, std::string_view key) {
+  std::vector<FileNote> result;
+  for (const auto& item : reader.get<Value::List>(key)) {
+    FileNote file;
+    file.path = reader.get<std::string>(item, "path");
+    file.sha256 = reader.get<std::string>(item, "sha256");
+    file.bytes = static_cast<std::uint64_t>(reader.get<std::int64_t>(item, "bytes"));
+    if (config::child(item, "key") != nullptr) file.key = reader.get<std::string>(item, "key");
+    result.push_back(std::move(file));
   }
+  return result;
+}
 
-  template <class T>
-  [[nodiscard]] const T& get(std::string_view key) const {
-    return get<T>(tree_, key);
+std::vector<MetricRow> read_metrics(const FieldReader& reader) {
+  std::vector<MetricRow> rows;
+  for (const auto& item : reader.get<Value::List>("metrics")) {
+    rows.push_back({.input = reader.get<std::string>(item, "input"),
+                    .values = read_numbers(reader, item, "values")});
   }
+  return rows;
+}
 
-  [[nodiscard]] std::vector<std::string> texts(std::string_view key) const {
-    std::vector<std::string> result;
-    for (const auto& item : get<Value::List>(key)) result.push_back(text(item, key));
-    return result;
-  }
-
-  [[nodiscard]] double number(const Value& table, std::string_view key) const {
-    const Value* value = config::child(table, key);
-    if (const auto* real = value != nullptr ? value->as<double>() : nullptr) return *real;
-    return static_cast<double>(get<std::int64_t>(table, key));
-  }
-
-  [[nodiscard]] std::vector<Metric> numbers(const Value& table, std::string_view key) const {
-    std::vector<Metric> result;
-    for (const auto& item : get<Value::List>(table, key)) {
-      result.emplace_back(get<std::string>(item, "name"), number(item, "value"));
-    }
-    return result;
-  }
-
-  [[nodiscard]] std::vector<FileNote> files(std::string_view key) const {
-    std::vector<FileNote> result;
-    for (const auto& item : get<Value::List>(key)) {
-      FileNote file;
-      file.path = get<std::string>(item, "path");
-      file.sha256 = get<std::string>(item, "sha256");
-      file.bytes = static_cast<std::uint64_t>(get<std::int64_t>(item, "bytes"));
-      if (config::child(item, "key") != nullptr) file.key = get<std::string>(item, "key");
-      result.push_back(std::move(file));
-    }
-    return result;
-  }
-
-  [[nodiscard]] std::vector<MetricRow> metrics() const {
-    std::vector<MetricRow> rows;
-    for (const auto& item : get<Value::List>("metrics")) {
-      MetricRow row{.input = get<std::string>(item, "input"), .values = {}};
-      row.values = numbers(item, "values");
-      rows.push_back(std::move(row));
-    }
-    return rows;
-  }
-
-  [[nodiscard]] const Value& tree() const { return tree_; }
-
- private:
-  [[nodiscard]] std::string text(const Value& value, std::string_view key) const {
-    const auto* string = value.as<std::string>();
-    if (string == nullptr) {
-      throw Error(
-          fmt::format("the record '{}' is damaged: '{}' holds no text", path_.string(), key));
-    }
-    return *string;
-  }
-
-  fs::path path_;
-  Value tree_;
-};
-
-void read_progress(const Reader& reader, Record& record) {
+void read_progress(const FieldReader& reader, Record& record) {
   const auto& word = reader.get<std::string>("status");
   const auto status = status_from_string(word);
   if (!status) throw Error(fmt::format("a record cannot be '{}'", word));
@@ -197,10 +127,10 @@ void read_progress(const Reader& reader, Record& record) {
   record.exit_code = static_cast<int>(reader.get<std::int64_t>("exit_code"));
   record.message = reader.get<std::string>("message");
   record.number = static_cast<int>(reader.get<std::int64_t>("number"));
-  record.command_line = reader.texts("command_line");
-  record.arguments = reader.texts("arguments");
-  record.swept = reader.texts("swept");
-  record.ground_truths = reader.texts("ground_truths");
+  record.command_line = reader.list<std::string>("command_line");
+  record.arguments = reader.list<std::string>("arguments");
+  record.swept = reader.list<std::string>("swept");
+  record.ground_truths = reader.list<std::string>("ground_truths");
   record.working_folder = reader.get<std::string>("working_folder");
   record.version = reader.get<std::string>("version");
   record.host = reader.get<std::string>("host");
@@ -210,12 +140,12 @@ void read_progress(const Reader& reader, Record& record) {
   record.seconds = reader.number(reader.tree(), "seconds");
   record.views_predicted = reader.get<std::int64_t>("views_predicted");
   record.views_reused = reader.get<std::int64_t>("views_reused");
-  record.inputs = reader.files("inputs");
-  record.outputs = reader.files("outputs");
-  record.previews = reader.texts("previews");
-  record.metrics = reader.metrics();
-  record.stage_seconds = reader.numbers(reader.tree(), "stages");
-  for (const auto& [name, seed] : reader.numbers(reader.tree(), "seeds")) {
+  record.inputs = read_files(reader, "inputs");
+  record.outputs = read_files(reader, "outputs");
+  record.previews = reader.list<std::string>("previews");
+  record.metrics = read_metrics(reader);
+  record.stage_seconds = read_numbers(reader, reader.tree(), "stages");
+  for (const auto& [name, seed] : read_numbers(reader, reader.tree(), "seeds")) {
     record.seeds.emplace_back(name, static_cast<std::int64_t>(seed));
   }
 }
@@ -276,8 +206,8 @@ void write_progress(const fs::path& folder, const Record& record) {
 
 Record read_record(const fs::path& folder) {
   Record record;
-  read_progress(Reader(folder / "run.toml"), record);
-  record.overrides = Reader(folder / "overrides.toml").texts("overrides");
+  read_progress(FieldReader(folder / "run.toml"), record);
+  record.overrides = FieldReader(folder / "overrides.toml").list<std::string>("overrides");
   record.config = read_file(folder / "config.toml", kMaxBytes);
   return record;
 }
