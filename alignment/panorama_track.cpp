@@ -233,7 +233,7 @@ double KeyMoment::log_scale(double camera_height_m) const {
     }
   }
   if (state.prepared.in_metres) return 0.0;
-  auto values = values_even_by_area(state.scout, state.scout == state.scout, state.sphere());
+  auto values = values_even_by_area(state.scout, state.scout > 0.0, state.sphere());
   const double middle = quantile_in_place(values, 0.5);
   return middle > 0.0 ? -std::log(state.relative_median_m * middle) : 0.0;
 }

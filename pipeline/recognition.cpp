@@ -642,7 +642,6 @@ void check_eyes(const fs::path& path, const cv::Mat& picture, const Recognition&
     }
     return;
   }
-  if (seen.projection == PictureKind::kFlat) return;
   for (const auto& [packing, word] :
        {std::pair{Packing::kSideBySide, "sbs"}, std::pair{Packing::kTopBottom, "tb"}}) {
     if (likeness_of_eyes(picture, packing) < kSame) continue;
@@ -650,10 +649,12 @@ void check_eyes(const fs::path& path, const cv::Mat& picture, const Recognition&
     cv::Scalar deviation;
     cv::meanStdDev(picture, mean, deviation);
     if (deviation[0] < 0.02 * mean[0] + 1e-3) return;  // one even colour
+    const bool flat = seen.projection == PictureKind::kFlat;
     spdlog::warn(
-        "'{}' is taken for {} of one eye ({}), but its halves look the same; give input.stereo={} "
-        "if it holds both eyes",
-        path.string(), describe(seen), seen.evidence, word);
+        "'{}' is taken for {} of one eye ({}), but its halves look the same; give "
+        "input.stereo={}{} if it holds both eyes",
+        path.string(), describe(seen), seen.evidence, word,
+        flat ? ", and input.projection=half_equirectangular for VR180," : "");
     return;
   }
 }

@@ -328,6 +328,17 @@ TEST_F(Vr180, WrongShapesWithoutMetadataAreNotGuessedAt) {
             "out.png\n");
 }
 
+TEST_F(Vr180, HalvesThatLookTheSameAreTwoEyesPerhaps) {
+  const cv::Mat eye = scene(128, 128);
+  cv::Mat both;
+  cv::vconcat(eye, eye, both);
+  media::write_picture(folder_ / "still.png", both);
+  static_cast<void>(vr180({"still.png", "vr.layout=mono"}));
+  EXPECT_THAT(errors_, HasSubstr("give input.stereo=tb"));
+  static_cast<void>(vr180({"still.png", "input.stereo=none"}));
+  EXPECT_THAT(errors_, Not(HasSubstr("give input.stereo=tb")));
+}
+
 TEST_F(Vr180, WarnsWhereTheCameraStandsInsideOfSomething) {
   write_panorama("in.png");
   write_depth("inside.npy", {256, 128}, 0.01);
