@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/job.hpp"
 
+#include "cli/multirun.hpp"
 #include "cli/timed_progress.hpp"
 #include "cli/work.hpp"
 #include "core/error.hpp"
@@ -115,8 +116,9 @@ void note_failure(runs::Record& record, const std::exception& error, const Host&
 }  // namespace
 
 void run_command(const CommandLine& line, const config::Config& config, const Host& host) {
-  command_function<decltype(vergence_run_command)>("vergence_run_command")(
-      work_for(line, config, host, host.console));
+  auto work = work_for(line, config, host, host.console);
+  work.workers = workers_for(line, config, line.overrides, host);
+  command_function<decltype(vergence_run_command)>("vergence_run_command")(work);
 }
 
 std::vector<std::string> plain_arguments(const CommandLine& line) {
@@ -160,9 +162,13 @@ runs::Record run_job(const fs::path& record_folder, Place place, const Host& hos
     const auto config = recorded_config(record_folder, record, line);
     if (place == Place::kInFolder) put_into(record_folder.parent_path(), line);
     auto work = work_for(line, config, host, progress);
-    work.record = &record;
-    work.record_folder = record_folder;
-    for (const auto& file : input_files(line)) work.input_files.emplace_back(file);
+    if (place != Place::kOfWhole) {
+      work.record = &record;
+      work.record_folder = record_folder;
+      for (const auto& file : input_files(line)) work.input_files.emplace_back(file);
+      // Jobs of a multirun share the launcher's processes already.
+      if (record.number < 0) work.workers = workers_for(line, config, record.overrides, host);
+    }
     command_function<decltype(vergence_run_command)>("vergence_run_command")(work);
     record.status = runs::Status::kDone;
     record.exit_code = 0;

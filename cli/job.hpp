@@ -42,6 +42,7 @@ void run_command(const CommandLine& line, const config::Config& config, const Ho
 enum class Place {
   kAsTyped,   // where the command line says
   kInFolder,  // into the job's own folder, below which -o is taken
+  kOfWhole,   // as typed, of a job that is a part of another: neither inputs nor outputs are noted
 };
 
 // Runs the job whose record is in `record_folder` (.../.vergence) and keeps the record up to date.

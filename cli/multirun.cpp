@@ -13,12 +13,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <csignal>
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <limits>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <sys/prctl.h>
 
 namespace vergence::cli {
 namespace fs = std::filesystem;
@@ -100,6 +103,7 @@ runs::LauncherOptions launcher_options(const config::Config& config) {
   if (options.name == "local") {
     options.workers = static_cast<int>(config.integer("launcher.workers"));
   } else if (options.name == "slurm") {
+    options.workers = static_cast<int>(config.integer("launcher.workers"));
     options.partition = config.string("launcher.partition");
     options.cpus = static_cast<int>(config.integer("launcher.cpus"));
     options.mem = config.string("launcher.mem");
@@ -283,6 +287,47 @@ fs::path folder_of_outputs(const CommandLine& line) {
   throw Error(static_cast<ErrorCode>(record.exit_code), record.message);
 }
 
+// Where and how the tasks of one job run.
+struct TaskPlace {
+  fs::path folder;
+  runs::LauncherOptions options;
+};
+
+// Runs a job once for each task. Returns why tasks failed.
+std::vector<std::string> run_tasks(runs::Record record, const std::vector<std::string>& tasks,
+                                   const TaskPlace& place,
+                                   const std::function<void(std::size_t)>& ended) {
+  runs::Multirun multirun{.folder = place.folder,
+                          .command_line = record.command_line,
+                          .overrides = record.overrides,
+                          .working_folder = record.working_folder,
+                          .started = runs::utc_now(),
+                          .launcher = place.options.name,
+                          .job_folders = {},
+                          .slurm_jobs = {},
+                          .submitted_again = {},
+                          .parts = true};
+  const auto overrides = record.overrides;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    record.number = static_cast<int>(i);
+    record.overrides = overrides;
+    record.overrides.push_back(fmt::format("launcher.task='{}'", tasks[i]));
+    multirun.job_folders.push_back(std::to_string(i));
+    runs::write_record(runs::job_record_folder(multirun, record.number), record);
+  }
+  runs::write_multirun(multirun);
+  std::vector<std::string> reasons;
+  const runs::LaunchCalls calls{.run = {}, .ended = [&](int number) {
+                                  const auto job =
+                                      runs::read_record(runs::job_record_folder(multirun, number));
+                                  if (job.status != runs::Status::kDone)
+                                    reasons.push_back(job.message);
+                                  ended(static_cast<std::size_t>(number));
+                                }};
+  runs::launch(multirun, place.options, own_program(), calls);
+  return reasons;
+}
+
 }  // namespace
 
 void run_single(const Typed& typed, const config::Config& config, const Host& host) {
@@ -334,8 +379,31 @@ void run_multirun(const Typed& typed, const Host& host) {
   throw_if_jobs_failed(multirun);
 }
 
+Workers workers_for(const CommandLine& line, const config::Config& config,
+                    const std::vector<std::string>& overrides, const Host& host) {
+  auto options = launcher_options(config);
+  if (options.name == "serial" || !config.boolean("launcher.split_videos")) return {};
+  // There are always more tasks than processes.
+  const auto share = runs::share_of_cores(options, std::numeric_limits<int>::max());
+  Workers workers{.count = options.name == "slurm" ? std::max(1, options.workers) : share.workers,
+                  .threads = static_cast<int>(config.integer("threads"))};
+  if (workers.threads == 0) workers.threads = share.threads;
+  options.wait = true;
+  workers.run = [&line, &config, &host, overrides, options, threads = workers.threads](
+                    const fs::path& folder, const std::vector<std::string>& tasks,
+                    const std::function<void(std::size_t)>& ended) {
+    auto record = new_record(line, plain_arguments(line), config, host);
+    record.overrides = overrides;
+    record.overrides.push_back(fmt::format("threads={}", threads));
+    return run_tasks(record, tasks, {folder, options}, ended);
+  };
+  return workers;
+}
+
 void run_worker(const std::string& folder, const Host& host) {
   const auto multirun = runs::read_multirun(folder);
+  // A part belongs to a whole; what it has finished is kept.
+  if (multirun.parts && multirun.launcher == "local") ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   fs::current_path(multirun.working_folder);
   int failed = 0;
   for (std::string text; std::getline(std::cin, text);) {
@@ -344,8 +412,8 @@ void run_worker(const std::string& folder, const Host& host) {
     if (number < 0 || number >= static_cast<int>(multirun.job_folders.size())) {
       throw Error(fmt::format("'{}' has no job '{}'", folder, text));
     }
-    const auto record =
-        run_job(runs::job_record_folder(multirun, number), Place::kInFolder, quiet(host));
+    const auto record = run_job(runs::job_record_folder(multirun, number),
+                                multirun.parts ? Place::kOfWhole : Place::kInFolder, quiet(host));
     if (record.status != runs::Status::kDone) ++failed;
     host.print(std::to_string(number));
   }

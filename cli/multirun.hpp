@@ -4,6 +4,7 @@
 
 #include "cli/command_line.hpp"
 #include "cli/job.hpp"
+#include "cli/work.hpp"
 
 #include <string>
 #include <vector>
@@ -23,6 +24,11 @@ void run_single(const Typed& typed, const config::Config& config, const Host& ho
 // summary. Throws config::ConfigError with the mistakes of all jobs before anything begins, Error
 // at the end where jobs have failed, and Error(kInterrupted).
 void run_multirun(const Typed& typed, const Host& host);
+
+// The processes that a single job on a long video can be shared between, as `launcher` says; none
+// for launcher=serial. `overrides`: the job's. `line`, `config` and `host` must outlive the result.
+[[nodiscard]] Workers workers_for(const CommandLine& line, const config::Config& config,
+                                  const std::vector<std::string>& overrides, const Host& host);
 
 // --worker DIR: runs the jobs of a multirun whose numbers come on stdin, one a line, and answers
 // each with its number when it has ended. Throws Error at the end where one failed.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // vergence sbs INPUT... [-o OUT]
 #include "cli/recording.hpp"
+#include "cli/video_workers.hpp"
 #include "cli/work.hpp"
 #include "core/error.hpp"
 #include "pipeline/options.hpp"
@@ -39,6 +40,10 @@ class SbsCommand {
   void run() {
     const auto items = pipeline::plan_sbs(work_.inputs, work_.output, naming(),
                                           pipeline::sbs_batch_options(work_.config));
+    // Exported depth is to be seen by one process.
+    if (options_.depth_export.empty()) {
+      video_options_.job.workers = video_workers(work_, items.size());
+    }
     networks_ = networks_for(items);
     photos_.emplace(options_, networks_);
     for_each_input(work_, items.size(), [&](std::size_t i) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // vergence vr180 INPUT... [-o OUT]
 #include "cli/recording.hpp"
+#include "cli/video_workers.hpp"
 #include "cli/work.hpp"
 #include "core/error.hpp"
 #include "pipeline/options.hpp"
@@ -37,6 +38,7 @@ class Vr180Command {
     if (pipeline::needs_depth(options_.frame) && !options_.own) {
       networks_ = shared_networks(work_);
     }
+    options_.job.workers = video_workers(work_, items.size());
     photos_.emplace(options_, networks_);
     for_each_input(work_, items.size(), [&](std::size_t i) {
       const auto paths = preview_ ? make_preview(items[i]) : make(items[i]);

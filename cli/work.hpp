@@ -17,6 +17,18 @@
 
 namespace vergence::cli {
 
+// Processes that run a command again, each with another value of launcher.task.
+struct Workers {
+  int count = 1;    // at once
+  int threads = 0;  // of each
+  // `folder`: an empty one for their records. `ended` is told the place of each task that has
+  // ended. Returns why tasks failed. Throws Error(kInterrupted). Null: there are none.
+  std::function<std::vector<std::string>(const std::filesystem::path& folder,
+                                         const std::vector<std::string>& tasks,
+                                         const std::function<void(std::size_t place)>& ended)>
+      run = {};
+};
+
 struct Work {
   std::string
       command;  // "depth", "mesh", "sbs", "vr180", "views", "tag", "probe", "eval" or "models"
@@ -39,6 +51,8 @@ struct Work {
   std::function<void(const std::filesystem::path& input, const std::filesystem::path& output)>
       note_result = {};
   std::function<void(const std::string& input, const std::string& json)> note_metrics = {};
+
+  Workers workers = {};
 };
 
 // One file each.

@@ -438,6 +438,15 @@ VideoJobOptions video_job_options(const Config& config) {
     options.cache.max_bytes = static_cast<std::uint64_t>(config.integer("video.depth_cache_max_mb"))
                               << 20U;
   }
+  if (config.string("launcher.name") != "serial") {
+    if (const auto task = config.string("launcher.task"); !task.empty()) {
+      options.work = video_task_from_string(task);
+      if (!options.work) {
+        throw Error(ErrorCode::kUsage, fmt::format("'launcher.task' is '{}', which is none", task))
+            .hint("leave it to launchers");
+      }
+    }
+  }
   return options;
 }
 

@@ -39,6 +39,10 @@ std::int64_t SegmentCut::segment_of(std::int64_t frame) const {
   return frame < first_ ? 0 : 1 + (frame - first_) / others_;
 }
 
+std::int64_t SegmentCut::first_frame_of(std::int64_t segment) const {
+  return segment == 0 ? 0 : first_ + (segment - 1) * others_;
+}
+
 fs::path segment_path(const fs::path& folder, std::int64_t segment, int eye) {
   return folder /
          fmt::format("{:06}{}{}", segment, eye == 0 ? "" : "_right", media::segment_extension());
@@ -55,8 +59,8 @@ void FrameSink::write(PackedFrame frame) {
   pending_ = std::move(frame);
 }
 
-void FrameSink::finish() {
-  if (pending_) put(*pending_, std::nullopt);
+void FrameSink::finish(std::optional<std::int64_t> next_pts) {
+  if (pending_) put(*pending_, next_pts);
   pending_.reset();
 }
 
@@ -165,6 +169,31 @@ void SegmentSink::tell_estimate() {
                 static_cast<std::uint64_t>(kCertainShare * static_cast<double>(now.join_bytes)),
                 target_.output);
   }
+}
+
+// ---- Measured only
+
+void SegmentMeasurer::add(const media::VideoFrame& frame,
+                          const stereo::FrameStatistics& statistics) {
+  if (!segment_.frames.empty() &&
+      cut_.segment_of(segment_.first_frame) != cut_.segment_of(frame.index)) {
+    close(/*last=*/false);
+  }
+  if (frame.index >= end_frame_) return;
+  if (segment_.frames.empty()) segment_.first_frame = frame.index;
+  segment_.frames.push_back({.pts = frame.pts, .statistics = statistics});
+  last_picture_ = frame.picture;
+}
+
+void SegmentMeasurer::finish() {
+  if (!segment_.frames.empty()) close(/*last=*/true);
+}
+
+void SegmentMeasurer::close(bool last) {
+  segment_.last = last;
+  segment_.last_picture_checksum = picture_checksum(last_picture_);
+  journal_.append(segment_);
+  segment_ = {};
 }
 
 // ---- A stream

@@ -26,6 +26,9 @@ class SegmentCut {
   // The number of the segment of a frame.
   [[nodiscard]] std::int64_t segment_of(std::int64_t frame) const;
 
+  // The first frame of a segment.
+  [[nodiscard]] std::int64_t first_frame_of(std::int64_t segment) const;
+
  private:
   std::int64_t first_ = 1;
   std::int64_t others_ = 1;
@@ -61,8 +64,8 @@ class FrameSink {
 
   void write(PackedFrame frame);
 
-  // The video has ended.
-  void finish();
+  // The video has ended, or goes on with a frame of this time in another's hands.
+  void finish(std::optional<std::int64_t> next_pts);
 
  protected:
   [[nodiscard]] const SinkFormat& format() const { return format_; }
@@ -121,6 +124,30 @@ class SegmentSink final : public FrameSink {
 
   std::optional<JobEstimate> told_;
   Clock::time_point told_at_;
+};
+
+// Statistics of frames become records of segments without files.
+class SegmentMeasurer {
+ public:
+  SegmentMeasurer(const SegmentCut& cut, std::int64_t end_frame, SegmentJournal& journal)
+      : cut_(cut),
+        end_frame_(end_frame),
+        journal_(journal) {}
+
+  // Frames in order. One from end_frame on tells only that the video goes on.
+  void add(const media::VideoFrame& frame, const stereo::FrameStatistics& statistics);
+
+  // No frame follows.
+  void finish();
+
+ private:
+  void close(bool last);
+
+  SegmentCut cut_;
+  std::int64_t end_frame_;
+  SegmentJournal& journal_;
+  JournalSegment segment_;  // the open one; without frames = none is open
+  cv::Mat last_picture_;
 };
 
 // Frames go straight into files or a pipe.

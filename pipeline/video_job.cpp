@@ -30,6 +30,14 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kJournalName = "journal";
+constexpr std::string_view kTasksName = "tasks";  // beginning of the names of folders for workers
+constexpr std::string_view kDepthName = "depth";  // where workers keep it if nobody else does
+
+// Measuring decodes what lies before; making looks at a few frames on either side.
+constexpr int kMakingTasksPerWorker = 3;
+
+// Fewer segments are not worth it: 12 s of video as a rule.
+constexpr std::int64_t kFewestShared = 3;
 constexpr std::string_view kPipe = "-";
 
 constexpr std::array<std::pair<std::string_view, ResumeMode>, 3> kResumeModes = {{
@@ -101,7 +109,9 @@ class VideoJob {
 
   VideoJobResult run() {
     const auto start = std::chrono::steady_clock::now();
-    if (input_ == kPipe || goes_to_pipe(output_)) {
+    if (options_.work) {
+      run_task(*options_.work);
+    } else if (input_ == kPipe || goes_to_pipe(output_)) {
       stream();
     } else {
       run_in_segments();
@@ -175,10 +185,21 @@ class VideoJob {
   [[nodiscard]] std::vector<Setting> settings() const {
     std::vector<Setting> all = file_fingerprint(input_);
     append(all, {{"version of the program", VERGENCE_VERSION},
-                 {"number of threads", std::to_string(thread_count())}});
+                 {"number of threads",
+                  std::to_string(is_shared() ? options_.workers.threads : thread_count())}});
     append(all, options_.depth_settings);
     append(all, options_.settings);
     return all;
+  }
+
+  // Whether other processes make the frames.
+  [[nodiscard]] bool is_shared() const {
+    const auto count = reader_.info().frame_count;
+    return options_.workers.run && count > 0 && cut().segment_of(count - 1) >= kFewestShared - 1;
+  }
+
+  [[nodiscard]] SegmentCut cut() const {
+    return {reader_.info().frame_rate.value(), options_.segment_s};
   }
 
   void run_in_segments() {
@@ -202,7 +223,12 @@ class VideoJob {
     num_done_ = count_done();
     result_.resumed_frames = num_done_.num_frames;
     if (!journal_->finished()) {
-      if (!complete()) make_frames(work);
+      if (!complete()) {
+        if (num_done_.num_frames > 0) {
+          spdlog::info("goes on after {} frames of '{}'", num_done_.num_frames, output_.string());
+        }
+        is_shared() ? share(work) : make_frames(work);
+      }
       join(work);
     }
     tell_result();
@@ -249,6 +275,8 @@ class VideoJob {
   // ---- What earlier calls have left
 
   void open_journal(WorkFolder& work) {
+    // Processes whose leader was killed may still write.
+    WorkersLock::wait_for_all(work.path());
     const fs::path path = work.path() / kJournalName;
     const auto now = settings();
     std::error_code error;
@@ -260,10 +288,12 @@ class VideoJob {
         if (differences.empty() && outputs_are_in_place()) return;
         journal_.reset();
       } else {
-        drop_lost_segments(work);
+        if (differences.empty()) take_over_parts(work);
+        drop_lost_segments(work.path());
         if (!journal_->segments().empty() && !differences.empty())
           throw begun_otherwise(differences);
-        if (!journal_->segments().empty()) return;
+        const bool parts = is_shared() && differences.empty() && VideoParts::any(work.path());
+        if (!journal_->segments().empty() || parts) return;
       }
     }
     if (options_.resume == ResumeMode::kOnly) throw nothing_to_go_on();
@@ -288,7 +318,7 @@ class VideoJob {
   }
 
   // Segments count up to the first one whose files are not as they were.
-  void drop_lost_segments(const WorkFolder& work) {
+  void drop_lost_segments(const fs::path& work) {
     const auto& segments = journal_->segments();
     std::size_t whole = 0;
     std::int64_t next_frame = 0;
@@ -303,12 +333,12 @@ class VideoJob {
     journal_->truncate(whole);
   }
 
-  [[nodiscard]] bool has_files(const WorkFolder& work, std::size_t number,
+  [[nodiscard]] bool has_files(const fs::path& work, std::size_t number,
                                const JournalSegment& segment) const {
     const int count = num_files(options_.eye_frames);
     if (segment.file_bytes.size() != static_cast<std::size_t>(count)) return false;
     for (int eye = 0; eye < count; ++eye) {
-      const auto path = segment_path(work.path(), static_cast<std::int64_t>(number), eye);
+      const auto path = segment_path(work, static_cast<std::int64_t>(number), eye);
       if (file_bytes(path) != segment.file_bytes[static_cast<std::size_t>(eye)]) return false;
     }
     return true;
@@ -332,12 +362,9 @@ class VideoJob {
   // ---- Frames
 
   void make_frames(const WorkFolder& work) {
-    if (num_done_.num_frames > 0) {
-      spdlog::info("goes on after {} frames of '{}'", num_done_.num_frames, output_.string());
-    }
     StagesInput input = stages_input();
     tell_beginning(work);
-    SegmentSink sink(sink_format_, segment_target(work), *journal_, num_done_, progress_);
+    SegmentSink sink(sink_format_, segment_target(work.path()), *journal_, num_done_, progress_);
     progress_.begin(options_.task, "frames",
                     std::max<std::int64_t>(0, num_done_.total_frames - num_done_.num_frames));
     try {
@@ -387,32 +414,43 @@ class VideoJob {
             .other_bytes = num_done_.other_bytes};
   }
 
+  void open_cache(const DepthCacheOptions& options) {
+    const auto key = depth_key(input_, options_);
+    cache_ = std::make_unique<DepthCache>(depth_.cacheable ? options : DepthCacheOptions{}, key);
+  }
+
+  static std::vector<JournalFrame> frames_of(std::span<const JournalSegment> segments) {
+    std::vector<JournalFrame> frames;
+    for (const auto& segment : segments) {
+      frames.insert(frames.end(), segment.frames.begin(), segment.frames.end());
+    }
+    return frames;
+  }
+
   // Reads on from where the journal ends.
   StagesInput stages_input() {
-    const auto key = depth_key(input_, options_);
-    cache_ =
-        std::make_unique<DepthCache>(depth_.cacheable ? options_.cache : DepthCacheOptions{}, key);
-    std::vector<JournalFrame> known;
-    for (const auto& segment : journal_->segments()) {
-      known.insert(known.end(), segment.frames.begin(), segment.frames.end());
-    }
+    open_cache(options_.cache);
+    auto known = frames_of(journal_->segments());
     const auto first_made = static_cast<std::int64_t>(known.size());
     const std::int64_t first_frame = first_frame_needed(first_made, options_, depth_);
-    if (first_made > 0) go_to(first_frame, known);
+    if (first_made > 0) {
+      go_to(first_frame, known, journal_->segments().back().last_picture_checksum);
+    }
     return {.reader = reader_,
             .first_frame = first_frame,
             .known = std::move(known),
             .cache = *cache_,
-            .maker = *maker_};
+            .maker = *maker_,
+            .made = {.first = first_made}};
   }
 
-  // Places the reader before `frame`. What it gives is checked on the last frame that was made: a
-  // decoder that finds other pictures after a jump would break the video at the seam.
-  void go_to(std::int64_t frame, const std::vector<JournalFrame>& known) {
-    const auto last = static_cast<std::int64_t>(known.size()) - 1;
-    const auto checksum = journal_->segments().back().last_picture_checksum;
+  // Places the reader before `frame`. What it gives is checked on the last frame before those to
+  // make, the last of `before`: a decoder that finds other pictures after a jump would break the
+  // video at the seam.
+  void go_to(std::int64_t frame, std::span<const JournalFrame> before, std::uint32_t checksum) {
+    const auto last = static_cast<std::int64_t>(before.size()) - 1;
     const auto pts_of = [&](std::int64_t index) {
-      return known[static_cast<std::size_t>(std::min(index, last))].pts;
+      return before[static_cast<std::size_t>(std::min(index, last))].pts;
     };
     media::VideoFrame read;
     reader_.seek(pts_of(last), last);
@@ -433,7 +471,16 @@ class VideoJob {
     if (found != checksum) throw decoded_otherwise();
     if (frame > last) return;
     reader_ = media::VideoReader(input_, options_.read);
-    for (std::int64_t i = 0; i < frame; ++i) (void)reader_.read(read);
+    pass_over(frame);
+  }
+
+  // Reads what lies before a frame.
+  void pass_over(std::int64_t frame) {
+    media::VideoFrame read;
+    for (std::int64_t i = 0; i < frame; ++i) {
+      throw_if_interrupted();
+      if (!reader_.read(read)) return;
+    }
   }
 
   [[nodiscard]] Error decoded_otherwise() const {
@@ -442,10 +489,189 @@ class VideoJob {
         .hint("begin anew with video.resume=fresh");
   }
 
-  [[nodiscard]] SegmentTarget segment_target(const WorkFolder& work) const {
-    return {.folder = work.path(),
-            .output = output_,
-            .cut = SegmentCut(reader_.info().frame_rate.value(), options_.segment_s)};
+  [[nodiscard]] SegmentTarget segment_target(const fs::path& work) const {
+    return {.folder = work, .output = output_, .cut = cut()};
+  }
+
+  // ---- Frames by other processes
+
+  [[nodiscard]] VideoParts parts_in(const fs::path& work) const { return {work, settings()}; }
+
+  // What is finished of the video, by whomever.
+  [[nodiscard]] SegmentsByFrame finished(const fs::path& work, const SegmentJournal& journal,
+                                         VideoTask::Kind kind) const {
+    auto segments = parts_in(work).finished(kind);
+    for (const auto& segment : journal.segments()) {
+      segments.insert_or_assign(segment.first_frame, segment);
+    }
+    if (kind == VideoTask::Kind::kMeasure) return segments;
+    std::erase_if(segments, [&](const auto& item) {
+      const auto number = static_cast<std::size_t>(cut().segment_of(item.first));
+      return !has_files(work, number, item.second);
+    });
+    return segments;
+  }
+
+  // Segments that other processes have made become the journal's.
+  void take_over_parts(const WorkFolder& work) {
+    if (!VideoParts::any(work.path())) return;
+    const auto made = without_gaps(finished(work.path(), *journal_, VideoTask::Kind::kMake));
+    const auto known = journal_->segments().size();
+    if (made.size() <= known) return;
+    for (std::size_t i = known; i < made.size(); ++i) journal_->append(made[i]);
+    journal_ = std::make_unique<SegmentJournal>(work.path() / kJournalName);
+  }
+
+  void share(const WorkFolder& work) {
+    // A process that was told by an earlier call to begin, and has not yet, finds nothing to do.
+    for (int i = 1; fs::remove_all(tasks_folder(work, i)) > 0; ++i) continue;
+    const auto measured = share_out(work, VideoTask::Kind::kMeasure, {});
+    share_out(work, VideoTask::Kind::kMake, measured);
+    take_over_parts(work);
+    num_done_ = count_done();
+  }
+
+  static fs::path tasks_folder(const WorkFolder& work, int number) {
+    return work.path() / fmt::format("{}_{}", kTasksName, number);
+  }
+
+  // Has all segments worked on, and those that came to nothing once more. `measured`: all segments,
+  // where that is over.
+  std::vector<JournalSegment> share_out(const WorkFolder& work, VideoTask::Kind kind,
+                                        std::span<const JournalSegment> measured) {
+    std::vector<std::string> reasons;
+    for (int round = 0;; ++round) {
+      WorkersLock::wait_for_all(work.path());
+      const auto done = finished(work.path(), *journal_, kind);
+      auto whole = without_gaps(done);
+      if (!whole.empty() && whole.back().last) return whole;
+      if (round > 0 && done.empty() && reasons.empty()) throw no_frames();
+      if (round > 1) throw tasks_failed(reasons);
+      if (round > 0 && !reasons.empty()) {
+        spdlog::warn("parts of '{}' are tried again: {}", output_.string(), reasons.front());
+      }
+      reasons = run_tasks(work, tasks_for(kind, done, measured));
+    }
+  }
+
+  [[nodiscard]] std::vector<VideoTask> tasks_for(VideoTask::Kind kind, const SegmentsByFrame& done,
+                                                 std::span<const JournalSegment> measured) const {
+    const auto is_done = [&](std::int64_t segment) {
+      return done.contains(cut().first_frame_of(segment));
+    };
+    const int workers = options_.workers.count;
+    if (kind == VideoTask::Kind::kMake) {
+      return cut_tasks(kind, static_cast<std::int64_t>(measured.size()), /*open_end=*/false,
+                       kMakingTasksPerWorker * workers, is_done);
+    }
+    const bool end_known = !done.empty() && done.rbegin()->second.last;
+    const auto last = end_known ? done.rbegin()->first : reader_.info().frame_count - 1;
+    return cut_tasks(kind, cut().segment_of(last) + 1, !end_known, depth_.memory ? 1 : workers,
+                     is_done);
+  }
+
+  std::vector<std::string> run_tasks(const WorkFolder& work, std::span<const VideoTask> tasks) {
+    const auto total = std::max(num_done_.total_frames, num_done_.num_frames);
+    const auto num_frames = [&](const VideoTask& task) {
+      const bool to_end = task.end == VideoTask::kToTheEnd;
+      const auto end = to_end ? total : std::min(total, cut().first_frame_of(task.end));
+      return std::max<std::int64_t>(0, end - cut().first_frame_of(task.first));
+    };
+    std::int64_t ahead = 0;
+    for (const auto& task : tasks) ahead += num_frames(task);
+    const bool measures = tasks.front().kind == VideoTask::Kind::kMeasure;
+    progress_.begin(measures ? "measuring frames" : options_.task, "frames", ahead);
+    int number = 1;
+    while (!fs::create_directory(tasks_folder(work, number))) ++number;
+    return options_.workers.run(tasks_folder(work, number), tasks, [&](std::size_t place) {
+      progress_.advance(num_frames(tasks[place]));
+    });
+  }
+
+  [[nodiscard]] Error tasks_failed(const std::vector<std::string>& reasons) const {
+    return Error(fmt::format("parts of '{}' failed twice: {}", output_.string(),
+                             reasons.empty() ? "no reason is known" : reasons.front()))
+        .hint("run the same command again to go on with what is finished");
+  }
+
+  // ---- One of those processes
+
+  void run_task(const VideoTask& task) {
+    const auto work = work_folder_path(output_, options_.work_dir);
+    const WorkersLock lock(work);
+    const SegmentJournal journal(work / kJournalName);
+    const auto differences = describe_differences(journal.settings(), settings());
+    if (!differences.empty()) throw begun_otherwise(differences);
+    auto depth = options_.cache;
+    if (depth.folder.empty()) depth.folder = work / kDepthName;
+    open_cache(depth);
+    const auto measured = without_gaps(finished(work, journal, VideoTask::Kind::kMeasure));
+    const auto part = parts_in(work).begin(task);
+    if (task.kind == VideoTask::Kind::kMeasure) {
+      measure(task, measured, *part);
+    } else {
+      make(task, measured, work, *part);
+    }
+    cache_->flush();
+  }
+
+  [[nodiscard]] Error not_measured() const {
+    return Error(fmt::format("frames of '{}' are not measured yet", output_.string()))
+        .hint("run the whole job again");
+  }
+
+  void measure(const VideoTask& task, std::span<const JournalSegment> measured,
+               SegmentJournal& part) {
+    const FrameSpan made{
+        .first = cut().first_frame_of(task.first),
+        .end = task.end == VideoTask::kToTheEnd ? FrameSpan().end : cut().first_frame_of(task.end)};
+    // What frames before have handed on.
+    auto known = depth_.memory ? frames_of(measured) : std::vector<JournalFrame>();
+    if (depth_.memory && static_cast<std::int64_t>(known.size()) < made.first) throw not_measured();
+    const auto first_frame = first_frame_needed(made.first, options_, depth_);
+    pass_over(first_frame);
+    SegmentMeasurer measurer(cut(), made.end, part);
+    progress_.begin("measuring frames", "frames", 0);
+    measure_frames({.reader = reader_,
+                    .first_frame = first_frame,
+                    .known = std::move(known),
+                    .cache = *cache_,
+                    .maker = *maker_,
+                    .made = made},
+                   options_, depth_,
+                   [&](const media::VideoFrame& frame, const stereo::FrameStatistics& statistics) {
+                     measurer.add(frame, statistics);
+                     progress_.advance();
+                   });
+    measurer.finish();
+  }
+
+  void make(const VideoTask& task, std::span<const JournalSegment> measured, const fs::path& work,
+            SegmentJournal& part) {
+    const auto first_segment = static_cast<std::size_t>(task.first);
+    if (measured.empty() || !measured.back().last || first_segment >= measured.size()) {
+      throw not_measured();
+    }
+    auto known = frames_of(measured);
+    const auto num_frames = static_cast<std::int64_t>(known.size());
+    const FrameSpan made{.first = cut().first_frame_of(task.first),
+                         .end = std::min(cut().first_frame_of(task.end), num_frames)};
+    const auto first_frame = first_frame_needed(made.first, options_, depth_);
+    if (made.first > 0) {
+      go_to(first_frame, std::span(known).first(static_cast<std::size_t>(made.first)),
+            measured[first_segment - 1].last_picture_checksum);
+    }
+    JobProgress ahead;
+    ahead.total_frames = made.end - made.first;
+    SegmentSink sink(sink_format_, segment_target(work), part, ahead, progress_);
+    progress_.begin(options_.task, "frames", ahead.total_frames);
+    run_stages({.reader = reader_,
+                .first_frame = first_frame,
+                .known = std::move(known),
+                .cache = *cache_,
+                .maker = *maker_,
+                .made = made},
+               options_, depth_, sink);
   }
 
   // ---- The end
@@ -487,9 +713,8 @@ class VideoJob {
   }
 
   void join_one(const WorkFolder& work, int eye, const fs::path& joined) {
-    const SegmentCut cut(reader_.info().frame_rate.value(), options_.segment_s);
     std::vector<fs::path> segments;
-    for (std::int64_t i = 0; i <= cut.segment_of(num_done_.num_frames - 1); ++i) {
+    for (std::int64_t i = 0; i <= cut().segment_of(num_done_.num_frames - 1); ++i) {
       segments.push_back(segment_path(work.path(), i, eye));
     }
     media::join_segments(segments, sink_format_.format, options_.encode, joined, join_options(),
@@ -527,7 +752,9 @@ class VideoJob {
     std::error_code error;
     const bool of_others = !journal_ && fs::exists(work.path() / kJournalName, error);
     const bool of_ours = journal_ && !journal_->segments().empty();
-    if (of_others || of_ours || num_done_.num_frames > 0) return true;
+    if (of_others || of_ours || num_done_.num_frames > 0 || VideoParts::any(work.path())) {
+      return true;
+    }
     work.remove(kJournalName);
     return false;
   }

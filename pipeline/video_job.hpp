@@ -14,6 +14,7 @@
 #include "pipeline/frame_maker.hpp"
 #include "pipeline/segment_journal.hpp"
 #include "pipeline/stage_queue.hpp"
+#include "pipeline/video_tasks.hpp"
 #include "stereo/depth_stabilizer.hpp"
 #include "stereo/temporal_filter.hpp"
 
@@ -143,6 +144,15 @@ struct VideoJobOptions {
   std::vector<Setting> settings;
 
   DepthCacheOptions cache;
+
+  // Where there are workers, a video of three segments or more is made by them: first they find
+  // depth and measure frames, then they make segments. The result is that of one process with as
+  // many threads as each of them has. Depth that has a memory is found by one of them.
+  VideoWorkers workers;
+
+  // Only this is done, for a job that runs in another process and waits for it. Nothing is joined,
+  // and the result has no outputs.
+  std::optional<VideoTask> work;
 };
 
 // What was done.

@@ -34,15 +34,21 @@ struct Item {
   stereo::FrameDecision decision;
 };
 
+// Frames on either side that a frame is made with.
+std::int64_t frames_beside(const VideoJobOptions& options, const DepthSource& depth) {
+  return options.background_frames +
+         (options.filter_depth && depth.maps ? stereo::TemporalFilter::kReach : 0);
+}
+
 class Stages {
  public:
   Stages(StagesInput input, const VideoJobOptions& options, const DepthSource& depth,
-         FrameSink& sink)
+         FrameSink* sink)
       : input_(std::move(input)),
         options_(options),
         depth_(depth),
         sink_(sink),
-        first_made_(static_cast<std::int64_t>(input_.known.size())),
+        end_read_(end_needed(input_.made.end, options, depth)),
         batch_(static_cast<std::size_t>(depth.batch)),
         time_base_(input_.reader.info().time_base.value()),
         finder_(depth, input_.cache, options.part),
@@ -67,7 +73,23 @@ class Stages {
     return {.times = group_.times(), .comfort = comfort_};
   }
 
+  void measure(const FrameMeasured& measured) {
+    group_.add("decode", [this] { decode(); });
+    group_.add("depth", [this] { find_depth(); });
+    if (filters()) group_.add("filter", [this] { filter(); });
+    group_.add("measure", [&] { tell_measured(measured); });
+    group_.run();
+  }
+
  private:
+  // The end of the frames that have to be read: whole groups, and at least one frame behind.
+  static std::int64_t end_needed(std::int64_t end_made, const VideoJobOptions& options,
+                                 const DepthSource& depth) {
+    if (end_made == FrameSpan().end) return end_made;
+    const std::int64_t batch = depth.batch;
+    return (end_made + frames_beside(options, depth) + batch) / batch * batch;
+  }
+
   [[nodiscard]] bool has_depth() const { return static_cast<bool>(depth_.maps); }
 
   // The first frame that goes through all stages.
@@ -76,12 +98,15 @@ class Stages {
                                                    : input_.first_frame;
   }
 
+  // Of a video that is known to its end.
+  [[nodiscard]] bool makes_part() const { return input_.made.end != FrameSpan().end; }
+
   [[nodiscard]] bool filters() const { return options_.filter_depth && has_depth(); }
 
   void decode() {
     media::VideoFrame frame;
     frame.picture = used_pictures_.take();
-    while (input_.reader.read(frame)) {
+    while (input_.reader.read(frame) && frame.index < end_read_) {
       decoded_.push(std::move(frame));
       frame = {};
       frame.picture = used_pictures_.take();
@@ -160,10 +185,25 @@ class Stages {
     decided_.close();
   }
 
+  void tell_measured(const FrameMeasured& measured) {
+    auto& items = filters() ? filtered_ : measured_;
+    while (auto item = items.pop()) {
+      if (item->frame.index >= input_.made.first) measured(item->frame, statistics_of(*item));
+    }
+  }
+
+  [[nodiscard]] stereo::FrameStatistics statistics_of(const Item& item) const {
+    const double time_s = static_cast<double>(item.frame.pts) * time_base_;
+    if (!has_depth()) return {.time_s = time_s};
+    auto statistics = stereo::frame_statistics(shown(item.frame), item.raw, time_s);
+    statistics.carried = item.carried;
+    return statistics;
+  }
+
   // Without depth there is nothing to decide.
   void pass_undecided() {
     while (auto item = measured_.pop()) {
-      item->statistics.time_s = static_cast<double>(item->frame.pts) * time_base_;
+      item->statistics = statistics_of(*item);
       item->decision.frame = item->frame.index;
       item->decision.first_of_shot = item->frame.index == 0;
       decided_.push(std::move(*item));
@@ -173,15 +213,14 @@ class Stages {
   void steady_depth() {
     auto& items = filters() ? filtered_ : measured_;
     for (const auto& frame : input_.known) decide(stabilizer_.push(frame.statistics));
+    if (makes_part()) decide(stabilizer_.flush());
     while (auto item = items.pop()) {
-      const std::int64_t index = item->frame.index;
-      if (index < first_made_) {
-        item->statistics = input_.known[static_cast<std::size_t>(index)].statistics;
+      const auto index = static_cast<std::size_t>(item->frame.index);
+      if (index < input_.known.size()) {
+        item->statistics = input_.known[index].statistics;
         waiting_.push_back(std::move(*item));
       } else {
-        item->statistics = stereo::frame_statistics(
-            shown(item->frame), item->raw, static_cast<double>(item->frame.pts) * time_base_);
-        item->statistics.carried = item->carried;
+        item->statistics = statistics_of(*item);
         waiting_.push_back(std::move(*item));
         decide(stabilizer_.push(waiting_.back().statistics));
       }
@@ -219,7 +258,7 @@ class Stages {
 
   void warp_one() {
     const Item& item = warp_window_.current_frame();
-    if (item.frame.index >= first_made_) {
+    if (item.frame.index >= input_.made.first && item.frame.index < input_.made.end) {
       PackedFrame packed{
           .packed = used_frames_.take(), .source = item.frame, .statistics = item.statistics};
       make_current(packed.packed);
@@ -259,21 +298,27 @@ class Stages {
     while (auto packed = packed_.pop()) {
       cv::Mat packed_now = packed->packed;
       cv::Mat picture_now = packed->source.picture;
-      sink_.write(std::move(*packed));
+      sink_->write(std::move(*packed));
       // The sink holds this frame back; the one before it is done.
       if (!packed_before.empty()) used_frames_.give_back(std::move(packed_before));
       if (!picture_before.empty()) used_pictures_.give_back(std::move(picture_before));
       packed_before = std::move(packed_now);
       picture_before = std::move(picture_now);
     }
-    sink_.finish();
+    // What follows a part is another's.
+    const auto end = static_cast<std::size_t>(input_.made.end);
+    if (makes_part() && end < input_.known.size()) {
+      sink_->finish(input_.known[end].pts);
+    } else {
+      sink_->finish(std::nullopt);
+    }
   }
 
   StagesInput input_;
   const VideoJobOptions& options_;
   const DepthSource& depth_;
-  FrameSink& sink_;
-  std::int64_t first_made_;
+  FrameSink* sink_;  // null: frames are measured only
+  std::int64_t end_read_;
   std::size_t batch_;
   double time_base_;
 
@@ -307,16 +352,19 @@ class Stages {
 
 std::int64_t first_frame_needed(std::int64_t first_made, const VideoJobOptions& options,
                                 const DepthSource& depth) {
-  const std::int64_t reach =
-      options.background_frames +
-      (options.filter_depth && depth.maps ? stereo::TemporalFilter::kReach : 0);
-  const std::int64_t first = std::max<std::int64_t>(0, first_made - reach) / depth.batch;
+  const std::int64_t first =
+      std::max<std::int64_t>(0, first_made - frames_beside(options, depth)) / depth.batch;
   return std::max<std::int64_t>(0, depth.memory ? first - 1 : first) * depth.batch;
 }
 
 StagesResult run_stages(StagesInput input, const VideoJobOptions& options, const DepthSource& depth,
                         FrameSink& sink) {
-  return Stages(std::move(input), options, depth, sink).run();
+  return Stages(std::move(input), options, depth, &sink).run();
+}
+
+void measure_frames(StagesInput input, const VideoJobOptions& options, const DepthSource& depth,
+                    const FrameMeasured& measured) {
+  Stages(std::move(input), options, depth, nullptr).measure(measured);
 }
 
 }  // namespace vergence::pipeline

@@ -10,17 +10,27 @@
 #include "pipeline/video_job.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <vector>
 
 namespace vergence::pipeline {
+
+// Frames [first, end).
+struct FrameSpan {
+  std::int64_t first = 0;
+  std::int64_t end = std::numeric_limits<std::int64_t>::max();
+};
 
 // What a run of the pipeline begins with.
 struct StagesInput {
   media::VideoReader& reader;       // its next frame is number first_frame
   std::int64_t first_frame = 0;     // as first_frame_needed() says
-  std::vector<JournalFrame> known;  // frames that earlier runs have made; those to make follow
+  std::vector<JournalFrame> known;  // statistics of the video's first frames, by earlier runs
   DepthCache& cache;
   FrameMaker& maker;
+  FrameSpan made =
+      {};  // those to make; known up to `made.first`, or, where `made` ends, all of them
 };
 
 struct StagesResult {
@@ -35,8 +45,18 @@ struct StagesResult {
                                               const VideoJobOptions& options,
                                               const DepthSource& depth);
 
-// Makes all frames from number known.size() on and gives them to the sink, in order. Frames before
-// are read only for the company of those to make. Throws what the stages throw.
+// What is measured of a frame, in order.
+using FrameMeasured =
+    std::function<void(const media::VideoFrame& frame, const stereo::FrameStatistics& statistics)>;
+
+// Finds the depth of the frames `input.made` and gives their statistics to `measured`, and those of
+// frames behind them, if there are any, so that it is known whether the video goes on. No frame is
+// made. Throws what the stages throw.
+void measure_frames(StagesInput input, const VideoJobOptions& options, const DepthSource& depth,
+                    const FrameMeasured& measured);
+
+// Makes the frames `input.made` and gives them to the sink, in order. Frames around them are read
+// only for the company of those to make. Throws what the stages throw.
 StagesResult run_stages(StagesInput input, const VideoJobOptions& options, const DepthSource& depth,
                         FrameSink& sink);
 

@@ -287,7 +287,9 @@ std::vector<fs::path> make_vr_video(const SbsItem& item, VrOptions options,
   // Metres are taken as they are: no frame has to wait, with its whole picture, for what is decided
   // from those that follow.
   if (depth.meaning.in_metres) {
-    job.stabilizer = {.range = stereo::RangeMode::kFrame, .look_ahead = 1, .cuts = false};
+    job.stabilizer = stereo::StabilizerOptions();
+    job.stabilizer.look_ahead = 1;
+    job.stabilizer.cuts = false;
   }
   if (info) tell_limits(options, item.output, *info, job.maker()->frame_size(info->size));
   job.task = "making VR frames";

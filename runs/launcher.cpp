@@ -47,8 +47,11 @@ void mark(const Multirun& multirun, int number, Status status, const std::string
 }
 
 std::vector<std::string> worker_command(const Multirun& multirun, const fs::path& program) {
-  return {program.string(), "--progress", "none", "--worker",
-          fs::absolute(multirun.folder).string()};
+  std::vector<std::string> command{program.string(), "--progress", "none", "--worker",
+                                   fs::absolute(multirun.folder).string()};
+  // The whole job has said it all.
+  if (multirun.parts) command.emplace_back("--quiet");
+  return command;
 }
 
 void run_serially(const Multirun& multirun, const LaunchCalls& calls) {

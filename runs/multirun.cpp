@@ -59,6 +59,7 @@ void write_multirun(const Multirun& multirun) {
       {"slurm_jobs", list_of(multirun.slurm_jobs)},
       {"submitted_again", list_of(multirun.submitted_again)},
       {"cancelled", value_of(multirun.cancelled)},
+      {"parts", value_of(multirun.parts)},
   });
   write_file(multirun.folder / kFileName, toml_of(table));
 }
@@ -79,7 +80,8 @@ Multirun read_multirun(const fs::path& folder) {
                     .job_folders = reader.list<std::string>("job_folders"),
                     .slurm_jobs = reader.list<std::string>("slurm_jobs"),
                     .submitted_again = reader.list<std::int64_t>("submitted_again"),
-                    .cancelled = reader.get<bool>("cancelled")};
+                    .cancelled = reader.get<bool>("cancelled"),
+                    .parts = reader.get<bool>("parts")};
   for (const auto& job : multirun.job_folders) check_inside(path, job);
   return multirun;
 }

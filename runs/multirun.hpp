@@ -23,6 +23,7 @@ struct Multirun {
   std::vector<std::string> slurm_jobs;        // Slurm's ids, one per submission
   std::vector<std::int64_t> submitted_again;  // jobs that were lost once
   bool cancelled = false;                     // by Ctrl-C, while Slurm had the jobs
+  bool parts = false;  // the jobs are parts of one: no outputs and records of their own
 };
 
 // Makes `wanted` as a new folder, with those above it; where it is there already, `wanted`_2, _3

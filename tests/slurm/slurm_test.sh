@@ -140,6 +140,16 @@ expect "a lost task is submitted again" "$vergence" collect lost --wait -q
 expect "once" grep -q '^submitted_again = \[ *0 *\]' lost/multirun.toml
 expect "and done" grep -q '^status = "done"' lost/0/.vergence/run.toml
 
+# A video by tasks of whole segments is that of one process.
+if command -v ffmpeg > /dev/null; then
+  ffmpeg -v error -f lavfi -i testsrc2=s=160x90:r=25:d=2 -f lavfi -i sine=d=2 -c:v libx264 -preset ultrafast -c:a aac clip.mp4
+  video=(sbs clip.mp4 threads=1 -q predictor.size_px=64 video.preset=ultrafast video.segment_s=0.5 video.depth_cache=false)
+  frames_of() { ffmpeg -v error -i "$1" -map 0 -f framemd5 - | grep -v '^#'; }
+  expect "a video is made by one process" "$vergence" "${video[@]}" -o whole.mkv
+  expect "and by tasks of the cluster" "$vergence" "${video[@]}" "${on_cluster[@]}" launcher.workers=2 -o tasks.mkv
+  expect "with the same frames and sound" diff <(frames_of whole.mkv) <(frames_of tasks.mkv)
+fi
+
 # Ctrl-C takes the jobs back.
 "$vergence" "${long[@]}" "${on_cluster[@]}" run.sweep.dir=stopped > /dev/null 2> stopped.log &
 program=$!
