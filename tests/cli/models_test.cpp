@@ -567,11 +567,12 @@ TEST_F(Models, FetchesFromAndToWhereItIsTold) {
 }
 
 TEST_F(Models, OneProcessAtATime) {
-  write_card_at("slow");
+  write_card_at("held");
   ProcessResult second;
   const auto first = fetch({}, {.signal_when = [&](const std::string&) {
                              if (part_size() > 400'000 && second.exit_code < 0) {
                                second = fetch();
+                               write_file(server_.folder() / "go_on", std::string());
                              }
                              return false;
                            }});

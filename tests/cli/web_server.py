@@ -133,6 +133,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(0.02)
 
+    def held(self):
+        """Waits in the middle until there is a file `go_on`, for a minute at most."""
+        body = self.start(etag=self.etag())
+        self.wfile.write(body[:500000])
+        self.wfile.flush()
+        for _ in range(600):
+            if (FOLDER / "go_on").exists():
+                break
+            time.sleep(0.1)
+        self.wfile.write(body[500000:])
+
     def short(self):
         """Hangs up after 300 kB, every time."""
         self.wfile.write(self.start(etag=self.etag())[:300000])
