@@ -31,9 +31,6 @@ constexpr int kLag = 4;
 constexpr float kNoise = 20.0F;
 constexpr float kUnknown = 30.0F;
 
-// Weight of one end of a hole alone: that both agree is more than what one surface does.
-constexpr float kOneEnd = 0.3F;
-
 // Bands of rows are handed out to threads; each has its memory.
 constexpr int kNumBands = 16;
 
@@ -181,8 +178,8 @@ class FillRows {
     float total = 1.0F;
     for (const End& end : ends) {
       if (!end.known) continue;
-      const float weight =
-          (both ? 1.0F : kOneEnd) * distance / end.distance * along_row / (end.change + kFloor);
+      const float weight = (both ? 1.0F : pass_.one_end_) * distance / end.distance * along_row /
+                           (end.change + kFloor);
       for (std::size_t c = 0; c < kChannels; ++c) colour[c] += weight * end.colour[c];
       total += weight;
     }
@@ -253,8 +250,9 @@ class FillRows {
   int first_row_;
 };
 
-FillPass::FillPass(float sigma_px, bool wrap)
+FillPass::FillPass(float sigma_px, bool wrap, float one_end)
     : wrap_(wrap),
+      one_end_(one_end),
       weights_(gaussian(sigma_px)),
       columns_(kNumBands) {}
 

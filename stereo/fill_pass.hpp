@@ -19,8 +19,9 @@ namespace vergence::stereo {
 // more the surface changes along the row.
 class FillPass {
  public:
-  // `sigma_px` as ScanlineOptions::fill_smoothing_px.
-  FillPass(float sigma_px, bool wrap);
+  // `sigma_px` as ScanlineOptions::fill_smoothing_px. `one_end`: weight of one end of a hole in its
+  // column where the other one shows another surface.
+  FillPass(float sigma_px, bool wrap, float one_end = 0.3F);
 
   // Makes room for a view of this size and type. `eye`: whose rows take_row() will be given;
   // without one fills are only evened.
@@ -49,6 +50,7 @@ class FillPass {
   };
 
   bool wrap_;
+  float one_end_;
   std::optional<Eye> eye_;
   std::vector<float> weights_;  // of a Gaussian
   cv::Mat visibility_;          // CV_8UC1

@@ -12,14 +12,6 @@
 namespace vergence::stereo {
 namespace {
 
-// A step of the parallax within 3 x 3 pixels that counts as a rim, pixels.
-constexpr float kRimStep = 0.6F;
-
-// A far pixel stays where it is if its colour, on the line from the far mean (0) to the near mean
-// (1), is below -kBeyond plus kSpread standard deviations of its far neighbours.
-constexpr float kBeyond = -0.1F;
-constexpr float kSpread = 0.5F;
-
 // Squared colour distance (8-bit levels) at which noise makes that line meaningless.
 constexpr float kNoise = 50.0F;
 
@@ -49,7 +41,7 @@ float dot_from(const T* pixel, const std::array<float, kChannels>& origin,
 
 // Whether the far pixel in the centre belongs to the near side, by colour.
 template <class T, int kChannels>
-bool joins_near(const Neighbourhood<T>& around, float split) {
+bool joins_near(const Neighbourhood<T>& around, float split, const RimLimits& limits) {
   std::array<float, kChannels> near{};
   std::array<float, kChannels> far{};
   float num_near = 0.0F;
@@ -78,8 +70,8 @@ bool joins_near(const Neighbourhood<T>& around, float split) {
   }
   const float level = kFullScale<T> / 255.0F;
   const float along = dot_from<kChannels>(around.colour[kCentre], far, near);
-  return along - kSpread * std::sqrt(spread2 / num_far) >
-         kBeyond * (length2 + kNoise * level * level);
+  return along - limits.spread * std::sqrt(spread2 / num_far) >
+         limits.beyond * (length2 + kNoise * level * level);
 }
 
 // Rows y - 1 .. y + 1, the first and last repeated beyond the borders.
@@ -133,7 +125,8 @@ class FetchedColours {
 };
 
 template <class T, int kChannels, class Colours>
-float refined_value(const Colours& colours, const cv::Mat& parallax, cv::Point at, bool wrap) {
+float refined_value(const Colours& colours, const ParallaxBand& band, cv::Point at, bool wrap) {
+  const cv::Mat& parallax = band.parallax_px;
   const std::array<int, 3> rows = rows_around(at.y, parallax.rows);
   const std::array<int, 3> columns = columns_around(at.x, parallax.cols, wrap);
   Neighbourhood<T> around;
@@ -150,7 +143,7 @@ float refined_value(const Colours& colours, const cv::Mat& parallax, cv::Point a
   }
   const float split = (nearest + farthest) * 0.5F;
   const float own = around.parallax[kCentre];
-  return own <= split && joins_near<T, kChannels>(around, split) ? nearest : own;
+  return own <= split && joins_near<T, kChannels>(around, split, band.limits) ? nearest : own;
 }
 
 // The largest of the 3 x 3 values around each pixel of a row.
@@ -173,41 +166,42 @@ void neighbourhood_maxima(const std::array<const float*, 3>& rows, int width, bo
 
 // The next pixel from `begin` on that has a much nearer one beside it, or `end`; the values before
 // it are copied to `nearest`.
-int next_rim(float* nearest, const float* own, int begin, int end) {
+int next_rim(float* nearest, const float* own, int begin, int end, float step) {
   constexpr int kBlock = 16;
   int x = begin;
   for (; x + kBlock <= end; x += kBlock) {
     int any = 0;
     for (int i = 0; i < kBlock; ++i) {
-      any |= static_cast<int>(nearest[x + i] - own[x + i] > kRimStep);
+      any |= static_cast<int>(nearest[x + i] - own[x + i] > step);
     }
     if (any != 0) break;
     std::copy_n(own + x, kBlock, nearest + x);
   }
-  while (x < end && nearest[x] - own[x] <= kRimStep) {
+  while (x < end && nearest[x] - own[x] <= step) {
     nearest[x] = own[x];
     ++x;
   }
   return x;
 }
 
-// Rows of `parallax` (range) to those of `refined` that lie `offset` further down.
 template <class T, int kChannels, class Colours>
-void refine_rows(Colours colours, const cv::Mat& parallax, bool wrap, cv::Range range, int offset,
-                 cv::Mat& refined) {
+void refine_rows(Colours colours, const ParallaxBand& band, bool wrap, cv::Mat& refined) {
+  const cv::Mat& parallax = band.parallax_px;
   const int width = parallax.cols;
-  for (int y = range.start; y < range.end; ++y) {
+  const float step = band.limits.step_px;
+  for (int y = band.rows.start; y < band.rows.end; ++y) {
     const std::array<int, 3> rows = rows_around(y, parallax.rows);
     const float* const own = parallax.ptr<float>(y);
-    float* const out = refined.ptr<float>(y + offset);
+    float* const out = refined.ptr<float>(y + band.offset);
     neighbourhood_maxima({parallax.ptr<float>(rows[0]), own, parallax.ptr<float>(rows[2])}, width,
                          wrap, out);
-    for (int x = next_rim(out, own, 0, width); x < width; x = next_rim(out, own, x, width)) {
+    for (int x = next_rim(out, own, 0, width, step); x < width;
+         x = next_rim(out, own, x, width, step)) {
       int last = x + 1;
-      while (last < width && last < x + kLongestRun && out[last] - own[last] > kRimStep) ++last;
+      while (last < width && last < x + kLongestRun && out[last] - own[last] > step) ++last;
       colours.prepare(y, x, last);
       for (; x < last; ++x) {
-        out[x] = refined_value<T, kChannels>(colours, parallax, {x, y}, wrap);
+        out[x] = refined_value<T, kChannels>(colours, band, {x, y}, wrap);
       }
     }
   }
@@ -221,8 +215,8 @@ void refine_rims(const cv::Mat& picture, const cv::Mat& parallax_px, bool wrap, 
     parallel_for(
         0, picture.rows,
         [&](int first, int last) {
-          refine_rows<T, kChannels>(PictureColours<T, kChannels>(picture), parallax_px, wrap,
-                                    {first, last}, 0, refined);
+          refine_rows<T, kChannels>(PictureColours<T, kChannels>(picture),
+                                    {parallax_px, {first, last}, 0}, wrap, refined);
         },
         kRowsPerTask);
   });
@@ -234,8 +228,7 @@ void refine_rims(int picture_type, const FetchPixels& fetch, const ParallaxBand&
     fetch(area + cv::Point(0, band.offset), pixels);
   };
   with_pixel_type(picture_type, [&]<class T, int kChannels>() {
-    refine_rows<T, kChannels>(FetchedColours<T, kChannels>(fetch_below), band.parallax_px, wrap,
-                              band.rows, band.offset, refined);
+    refine_rows<T, kChannels>(FetchedColours<T, kChannels>(fetch_below), band, wrap, refined);
   });
 }
 

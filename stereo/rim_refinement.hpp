@@ -8,6 +8,15 @@
 
 namespace vergence::stereo {
 
+// Where the parallax has rims, and which far pixels there are left where they are: those whose
+// colour, on the line from the far mean (0) to the near mean (1), is below `beyond` plus `spread`
+// standard deviations of their far neighbours.
+struct RimLimits {
+  float step_px = 0.6F;  // of the parallax within 3 x 3 pixels
+  float beyond = -0.1F;
+  float spread = 0.5F;
+};
+
 // The picture's pixels at a rim are mixtures of near and far, and the parallax is seldom exact to
 // the pixel. A far pixel beside a near one is given the near parallax, unless its colour stands on
 // the far side of its far neighbours as seen from the near ones: left where it is, it would stay
@@ -25,6 +34,7 @@ struct ParallaxBand {
   const cv::Mat& parallax_px;
   cv::Range rows;
   int offset;
+  RimLimits limits{};
 };
 
 // The same for a band of a picture of this type, whose pixels are made where they are needed, to

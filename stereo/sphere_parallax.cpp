@@ -28,6 +28,10 @@ constexpr double kDense = 0.9;
 // Neighbouring inverse distances that differ by this factor are no single surface.
 constexpr float kRimFactor = 1.15F;
 
+// Distances of spheres are mostly through their pixels' centres: what is nearly as far as its
+// neighbours in colour too stays far.
+constexpr RimLimits kRimLimits = {0.4F, 0.05F, 0.25F};
+
 constexpr double kFarAway = 1e9;
 
 constexpr int kRowsPerTask = 32;
@@ -220,8 +224,9 @@ DistanceSummary SphereParallax::convert(const cv::Mat& distance, const SpherePic
                     static_cast<std::size_t>(domain_.size.width));
       cv::Mat band(end - begin, domain_.size.width, CV_32FC1, memory.data());
       convert_band(distance, begin, band, own);
-      refine_rims(picture.type(), fetch_pixels, {band, {first - begin, last - begin}, begin},
-                  domain_.wrap_columns, parallax_);
+      refine_rims(picture.type(), fetch_pixels,
+                  {band, {first - begin, last - begin}, begin, kRimLimits}, domain_.wrap_columns,
+                  parallax_);
     } else {
       cv::Mat band = parallax_.rowRange(first, last);
       convert_band(distance, first, band, own);

@@ -27,6 +27,18 @@ constexpr int kAbove = 5;
 // a sphere's picture is a greater angle, and steps are smaller.
 constexpr float kTear = 0.7F;
 
+// Pixels of the sphere are great angles: holes are a few of them wide, and what is just above and
+// below is mostly nearer than the surface beside them.
+constexpr float kOneEnd = 1.0F;
+
+// Where near surfaces end, beyond the centre of their last pixel, pixels: the pixel before a hole
+// and the first of the hole fade around kFadeMiddle, from kFadeFrom on. That pixel is a mixture,
+// and where in it the surface ends is not known.
+constexpr float kFadeMiddle = 0.2F;
+constexpr float kFadeWidth = 2.0F;
+constexpr float kFadeFrom = -0.75F;
+constexpr float kFadeTo = 1.0F;
+
 // Steps of a displacement are no finer than this.
 constexpr float kStepsPerPixel = 256.0F;
 
@@ -60,7 +72,7 @@ SphereView::SphereView(const EyeTable& table, const SphereStereoOptions& options
       domain_(table.domain),
       options_(options),
       rays_(table.domain, options.source_from_eyes),
-      fill_pass_(options.fill_smoothing_px, table.domain.wrap_columns),
+      fill_pass_(options.fill_smoothing_px, table.domain.wrap_columns, kOneEnd),
       rows_(kNumBands),
       shifts_(kNumBands),
       holes_(static_cast<std::size_t>(table.domain.size.height)) {
@@ -151,8 +163,8 @@ void SphereView::store_row(int y, const ScanlineRow& row) {
   }
 }
 
-// Beyond the centre of the near surface's last pixel its colour, which the background has mixed
-// with, fades into the hole over one pixel.
+// Around the centre of the near surface's last pixel its colour, which the background has mixed
+// with, fades into the hole.
 void SphereView::soften_end(int y, const FilledRun& run, Eye eye, const ScanlineRow& row,
                             const std::vector<float>& shift) {
   const int width = domain_.size.width;
@@ -174,11 +186,12 @@ void SphereView::soften_end(int y, const FilledRun& run, Eye eye, const Scanline
   auto* const origins = origins_.ptr<Origin>(y);
   for (const int x : {end, hole}) {
     const float beyond = static_cast<float>(side) * (static_cast<float>(x) - place);
-    if (beyond <= 0.0F || beyond >= 1.0F) continue;
-    const float moved = static_cast<float>(side) * (shift[last] - beyond);
+    if (beyond <= kFadeFrom || beyond >= kFadeTo) continue;
+    const float moved = static_cast<float>(side) * (shift[last] - std::max(beyond, 0.0F));
     const auto near = static_cast<std::int16_t>(std::lround(moved / px_per_step_));
     const std::int16_t fill = x == hole ? origins[x].near : near;
-    const auto share = static_cast<std::int16_t>(std::lround((1.0F - beyond) * kWhole));
+    const float faded = std::clamp(0.5F + (kFadeMiddle - beyond) / kFadeWidth, 0.0F, 1.0F);
+    const auto share = static_cast<std::int16_t>(std::lround(faded * kWhole));
     origins[x] = {near, fill, share, x == hole ? kHoleEnd : (side > 0 ? kBeforeHole : kAfterHole)};
     steps[x] = kNotPlain;
   }
