@@ -4,15 +4,15 @@
 usage: check_layers.py ROOT
 Per room it refuses: headers of a room that is not allowed, of tests/ or bench/, relative paths with
 "..", heavy libraries outside the rooms that may use them, and in headers everything but our own
-headers, the standard library, OpenCV's core and Eigen. Headers of a loadable module may show its heavy
-library too, and only the module's own files may include them.
+headers, the standard library, the compiler's vector instructions, OpenCV's core and Eigen. Headers of
+a loadable module may show its heavy library too, and only the module's own files may include them.
 """
 import pathlib
 import re
 import sys
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
-IN_HEADERS = re.compile(r"^([a-z0-9_]+|c?std[a-z]+\.h|opencv2/core(\.hpp|/.*)|Eigen/.*)$")
+IN_HEADERS = re.compile(r"^([a-z0-9_]+|c?std[a-z]+\.h|immintrin\.h|opencv2/core(\.hpp|/.*)|Eigen/.*)$")
 SOURCES = (".cpp", ".hpp", ".cc", ".h", ".hxx", ".cxx")
 OUTSIDE = ("tests", "bench", "examples", "build")
 

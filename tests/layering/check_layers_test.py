@@ -44,7 +44,7 @@ class CheckLayers(unittest.TestCase):
         self.write("cli/a.cpp", '#include "cli/a.hpp"\n#include "mesh/m.hpp"\n#include <vector>\n')
         self.write("mesh/m.cpp", "#include <assimp/scene.h>\n#include <nlohmann/json.hpp>\n")
         self.write("mesh/m.hpp", '#include "core/x.hpp"\n#include <opencv2/core.hpp>\n'
-                                 "#include <Eigen/Core>\n#include <cstdint>\n")
+                                 "#include <Eigen/Core>\n#include <cstdint>\n#include <immintrin.h>\n")
         self.write("tests/mesh/t.cpp", '#include "cli/a.hpp"\n#include <torch/torch.h>\n')
         self.assertEqual(self.found(), [])
 
