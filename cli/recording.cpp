@@ -38,7 +38,7 @@ void flatten(const Json& value, const std::string& name, std::vector<runs::Metri
   if (value.is_boolean()) metrics.emplace_back(name, value.get<bool>() ? 1.0 : 0.0);
   if (!value.is_object()) return;
   for (const auto& [key, inner] : value.items()) {
-    flatten(inner, name.empty() ? key : name + "." + key, metrics);
+    flatten(inner, name.empty() ? key : fmt::format("{}.{}", name, key), metrics);
   }
 }
 
