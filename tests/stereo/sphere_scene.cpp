@@ -40,7 +40,7 @@ double quadratic(double a, double half_b, double c) {
 
 }  // namespace
 
-SphereScene::SphereScene(unsigned seed) {
+SphereScene::SphereScene(unsigned seed, int num_thin) {
   std::mt19937 random(seed);
   const auto any = [&random](double from, double to) {
     return std::uniform_real_distribution<double>(from, to)(random);
@@ -70,6 +70,18 @@ SphereScene::SphereScene(unsigned seed) {
                        colour(),
                        any(6.0, 16.0),
                        i % 2});
+  }
+  for (int i = 0; i < num_thin; ++i) {
+    const Eigen::Vector3d at =
+        any(1.2, 3.5) * projection::direction_from_lon_lat(any(-kPi, kPi), 0.0);
+    const double size = any(0.01, 0.03);
+    const bool post = i % 2 == 0;
+    things_.push_back({post ? Shape::kPost : Shape::kBall,
+                       {at.x(), post ? 0.0 : any(-1.0, 1.0), at.z()},
+                       {size, post ? 1.6 : size, size},
+                       colour(),
+                       any(6.0, 16.0),
+                       0});
   }
 }
 

@@ -9,10 +9,11 @@
 
 namespace vergence::stereo {
 
-// A room with boxes, posts and balls at random places around the origin, all with patterns.
+// A room with boxes, posts and balls at random places around the origin, all with patterns; and
+// thin ones, which are a few pixels wide, further away.
 class SphereScene {
  public:
-  explicit SphereScene(unsigned seed);
+  explicit SphereScene(unsigned seed, int num_thin = 0);
 
   struct Hit {
     double distance;
