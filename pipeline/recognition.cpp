@@ -629,7 +629,8 @@ double likeness_of_eyes(const cv::Mat& picture, Packing packing) {
   return std::isfinite(best) ? best : 1.0;  // even pictures are alike
 }
 
-void check_eyes(const fs::path& path, const cv::Mat& picture, const Recognition& seen) {
+void check_eyes(const fs::path& path, const cv::Mat& picture, const Recognition& seen,
+                const Claims& asked) {
   constexpr double kUnlike = 0.3;
   constexpr double kSame = 0.93;
   if (seen.eyes.is_pair()) {
@@ -642,21 +643,20 @@ void check_eyes(const fs::path& path, const cv::Mat& picture, const Recognition&
     }
     return;
   }
-  for (const auto& [packing, word] :
-       {std::pair{Packing::kSideBySide, "sbs"}, std::pair{Packing::kTopBottom, "tb"}}) {
-    if (likeness_of_eyes(picture, packing) < kSame) continue;
-    cv::Scalar mean;
-    cv::Scalar deviation;
-    cv::meanStdDev(picture, mean, deviation);
-    if (deviation[0] < 0.02 * mean[0] + 1e-3) return;  // one even colour
-    const bool flat = seen.projection == PictureKind::kFlat;
-    spdlog::warn(
-        "'{}' is taken for {} of one eye ({}), but its halves look the same; give "
-        "input.stereo={}{} if it holds both eyes",
-        path.string(), describe(seen), seen.evidence, word,
-        flat ? ", and input.projection=half_equirectangular for VR180," : "");
-    return;
-  }
+  if (asked.eyes) return;  // the user knows
+  const double beside = likeness_of_eyes(picture, Packing::kSideBySide);
+  const double above = likeness_of_eyes(picture, Packing::kTopBottom);
+  if (std::max(beside, above) < kSame) return;
+  cv::Scalar mean;
+  cv::Scalar deviation;
+  cv::meanStdDev(picture, mean, deviation);
+  if (deviation[0] < 0.02 * mean[0] + 1e-3) return;  // one even colour
+  const bool flat = seen.projection == PictureKind::kFlat;
+  spdlog::warn(
+      "'{}' is taken for {} of one eye ({}), but its halves look the same; give input.stereo={}{} "
+      "if it holds both eyes",
+      path.string(), describe(seen), seen.evidence, above > beside ? "tb" : "sbs",
+      flat ? ", and input.projection=half_equirectangular for VR180," : "");
 }
 
 void require_flat(const fs::path& path, const Claims& file, std::optional<PictureKind> asked,

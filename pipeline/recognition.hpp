@@ -112,8 +112,10 @@ struct Recognition {
 [[nodiscard]] double likeness_of_eyes(const cv::Mat& picture, EyeLayout::Packing packing);
 
 // Warns where the pixels contradict what was recognised: two eyes that show different things, or
-// one eye whose halves are the same. `path` is named.
-void check_eyes(const std::filesystem::path& path, const cv::Mat& picture, const Recognition& seen);
+// one eye whose halves are the same and of which the user has not said that it is one. `path` is
+// named.
+void check_eyes(const std::filesystem::path& path, const cv::Mat& picture, const Recognition& seen,
+                const Claims& asked);
 
 // Throws Error where the file says that it is a picture of the sphere or of two eyes, unless
 // input.projection says otherwise; for commands that take flat pictures only.

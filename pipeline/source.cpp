@@ -168,7 +168,7 @@ OpenedEyes open_eyes(const std::filesystem::path& path, const SourceOptions& opt
   }
   const auto picture = media::read_picture(path);
   opened.seen = recognise(path, picture.rgb.size(), claims_of(picture.metadata), asked);
-  check_eyes(path, media::display_rgb8(picture), opened.seen);
+  check_eyes(path, media::display_rgb8(picture), opened.seen, asked);
   opened.left = part_of(picture, opened.seen.eyes, 0);
   opened.right = part_of(picture, opened.seen.eyes, 1);
   return opened;

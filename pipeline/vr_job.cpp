@@ -206,9 +206,9 @@ bool VrPhotoJob::make_of_pair(const SbsItem& item, const media::Picture& picture
   const bool one_asked = asked.eyes && !asked.eyes->is_pair();
   const auto seen =
       recognise(item.input, picture.rgb.size(), claims_of(picture.metadata), asked_claims(asked));
-  if (one_asked) return false;
-  if (right.empty()) check_eyes(item.input, media::display_rgb8(picture), seen);
-  if (right.empty() && !seen.eyes.is_pair()) return false;
+  if (one_asked || (right.empty() && !seen.eyes.is_pair())) return false;
+  if (right.empty())
+    check_eyes(item.input, media::display_rgb8(picture), seen, asked_claims(asked));
   spdlog::info("'{}': {}{}", item.input.string(), describe(seen),
                right.empty() ? "" : ", two pictures");
   const bool deep = keeps_16_bit(item.output);

@@ -59,7 +59,7 @@ VideoView view_of(const fs::path& path, const SourceOptions& options,
                   const media::VideoReadOptions& read, const media::VideoInfo& info) {
   const auto seen = recognise(path, info.size, claims_of(info), asked_claims(options));
   spdlog::info("'{}': {}", path.string(), describe(seen));
-  check_eyes(path, media::display_rgb8(middle_frame(path, read)), seen);
+  check_eyes(path, media::display_rgb8(middle_frame(path, read)), seen, asked_claims(options));
   VideoView view;
   if (seen.projection == projection::PictureKind::kFlat) {
     view = flat_view(path, options);
