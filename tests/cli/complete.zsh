@@ -6,9 +6,9 @@ autoload -Uz compinit
 zpty shell zsh -f -i
 zpty -w shell "PS1= ; autoload -Uz compinit; compinit -u -D; eval \"\$(vergence completion zsh)\""
 zpty -w shell 'show() { print -r -- "[$BUFFER]"; }; zle -N show; bindkey "^X" show'
-# Ready when it answers.
-zpty -w shell 'print rea''dy'
-zpty -r shell line '*ready*'
+# Ready when it answers: what was typed is echoed, too, but not as this.
+zpty -w shell 'print $((6 * 7))ready'
+zpty -r shell line '*42ready*'
 zpty -n -w shell "$1"$'\t\x18'
 zpty -r shell line '*\[*\]*'
 print -r -- "${${line##*\[}%%\]*}"
