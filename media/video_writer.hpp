@@ -46,7 +46,7 @@ struct VideoFormat {
   bool squeezed = false;     // each eye has half its width (kSideBySide) or height (kTopBottom)
   bool right_first = false;  // the right eye's picture is on the left, on top or first
   std::optional<SphericalTag> spherical = {};  // what players are told of each eye's picture
-  bool apple = false;  // also Apple's boxes (vexu, hfov), of HEVC in MP4 or MOV: experimental
+  bool apple = false;       // also Apple's boxes (vexu, hfov), of HEVC in MP4 or MOV: experimental
   double hfov_deg = 0.0;    // of a flat picture, for Apple's boxes; 0 = not known
   double baseline_m = 0.0;  // between the eyes, for Apple's boxes; 0 = not known
 

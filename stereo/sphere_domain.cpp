@@ -15,8 +15,8 @@ namespace {
 // Beside what the eyes see, the domain goes on by this angle at least, or by half its width.
 constexpr double kMargin = 15.0 * kPi / 180.0;
 
-// Rows of the domain of parallel eyes per pixel of their picture. Rows converge on both sides of the
-// middle, and how far things move differs little from row to row: fewer do as well.
+// Rows of the domain of parallel eyes per pixel of their picture. Rows converge on both sides of
+// the middle, and how far things move differs little from row to row: fewer do as well.
 constexpr double kRowsPerPixel = 0.75;
 
 // Nearer to whole columns and rows than this they are taken for whole, pixels.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// make_sphere_clip OUT.mp4 [FRAMES [WIDTH [CHANNELS]]]: a rendered 360 clip (sphere_clip.hpp) by the
-// program `ffmpeg`.
+// make_sphere_clip OUT.mp4 [FRAMES [WIDTH [CHANNELS]]]: a rendered 360 clip (sphere_clip.hpp) by
+// the program `ffmpeg`.
 #include "tests/support/sphere_clip.hpp"
 
 #include <exception>
