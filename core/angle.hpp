@@ -23,6 +23,7 @@ class Radians {
 
   [[nodiscard]] constexpr double degrees() const { return value_ * 180.0 / kPi; }
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): a false alarm of clang-tidy 14
   constexpr auto operator<=>(const Radians&) const = default;
 
  private:

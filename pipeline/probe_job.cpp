@@ -38,8 +38,15 @@ std::string words_of(const std::optional<SphericalTag>& tag, StereoTag stereo) {
 }
 
 StereoTag stereo_of_st3d(const std::optional<int>& mode) {
-  if (mode == 1) return StereoTag::kTopBottom;
-  return mode == 2 || mode == 4 ? StereoTag::kSideBySide : StereoTag::kNone;
+  switch (mode.value_or(0)) {
+    case 1:
+      return StereoTag::kTopBottom;
+    case 2:
+    case 4:  // right eye first
+      return StereoTag::kSideBySide;
+    default:
+      return StereoTag::kNone;
+  }
 }
 
 // What the file says, a line for each kind of sign.

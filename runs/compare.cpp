@@ -87,6 +87,7 @@ std::string part(const std::string& title, const std::vector<std::string>& names
   if (differences.empty()) return title + ": no difference\n";
   std::size_t first = title.size();
   std::vector<std::size_t> widths;
+  widths.reserve(names.size());
   for (const auto& name : names) widths.push_back(name.size());
   for (const auto& difference : differences) {
     first = std::max(first, difference.what.size());
