@@ -259,9 +259,10 @@ inline void write_directions(const SphereAngles& angles, float* xyz) {
   std::memcpy(m, angles.rotation, sizeof m);
   for (int i = 0; i < angles.count; ++i) {
     const Direction d = direction_of<kLifted>(angles, m, i);
-    xyz[3 * i] = d.x;
-    xyz[3 * i + 1] = d.y;
-    xyz[3 * i + 2] = d.z;
+    float* const at = xyz + 3 * std::ptrdiff_t{i};
+    at[0] = d.x;
+    at[1] = d.y;
+    at[2] = d.z;
   }
 }
 

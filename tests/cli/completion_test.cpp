@@ -117,10 +117,10 @@ class Shell : public ::testing::Test {
   }
 
   [[nodiscard]] std::vector<std::string> bash(const std::string& line) const {
-    return lines_of(run({"/bin/bash", "--norc", "-c",
-                         "eval \"$(vergence completion bash)\"; COMP_LINE=$1 COMP_POINT=${#1}; "
-                         "_vergence vergence; printf '%s\\n' \"${COMPREPLY[@]}\"",
-                         "bash", line}));
+    const std::string script =
+        "eval \"$(vergence completion bash)\"; COMP_LINE=$1 COMP_POINT=${#1}; "
+        "_vergence vergence; printf '%s\\n' \"${COMPREPLY[@]}\"";
+    return lines_of(run({"/bin/bash", "--norc", "-c", script, "bash", line}));
   }
 
   // What stands on the command line of a zsh after a tab.

@@ -24,7 +24,6 @@ using runs::Record;
 using runs::Status;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 using testing::StartsWith;
 
 class MultirunTest : public ProgramTest {

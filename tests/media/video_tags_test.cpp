@@ -35,7 +35,6 @@ namespace {
 namespace fs = std::filesystem;
 using media::SphericalTag;
 using media::StereoTag;
-using media::TagOutcome;
 using media::VideoTags;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;

@@ -34,6 +34,7 @@ pipeline::PanoramaVideoOptions small_options(int keyframes = kKeyframes) {
 
 std::vector<media::VideoFrame> frames_of(const SphereClip& clip) {
   std::vector<media::VideoFrame> frames;
+  frames.reserve(static_cast<std::size_t>(clip.num_frames()));
   for (int i = 0; i < clip.num_frames(); ++i) {
     frames.push_back(
         {.picture = coded_picture(clip.frame(i)), .pts = i, .duration = 1, .index = i});

@@ -258,7 +258,7 @@ Dots dots_in_room(int width) {
       smooth = smooth && (other.normalized() - d).norm() > 0.04;
     }
     if (!smooth) continue;
-    dots.points.push_back(distance * d);
+    dots.points.emplace_back(distance * d);
     const Eigen::Vector2d at = projection::pixel_of(window, d);
     const int reach_x = static_cast<int>(6.0 / std::hypot(d.x(), d.z()));
     for (int y = static_cast<int>(at.y()) - 6; y <= at.y() + 6; ++y) {
