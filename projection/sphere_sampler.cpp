@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <cstdint>
 #include <stdexcept>
 #include <type_traits>
@@ -82,7 +83,10 @@ int reach_of(SphereInterpolation interpolation) {
 // ---- Pixels as four floats
 
 inline cv::v_float32x4 load_pixel(const std::uint8_t* pixel) {
-  return cv::v_cvt_f32(cv::v_reinterpret_as_s32(cv::v_load_expand_q(pixel)));
+  // OpenCV 4.6 reads them as one int, and pixels of three channels are not aligned for that.
+  alignas(4) std::array<std::uint8_t, 4> channels;
+  std::memcpy(channels.data(), pixel, sizeof channels);
+  return cv::v_cvt_f32(cv::v_reinterpret_as_s32(cv::v_load_expand_q(channels.data())));
 }
 
 inline cv::v_float32x4 load_pixel(const std::uint16_t* pixel) {
