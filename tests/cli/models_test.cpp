@@ -694,16 +694,9 @@ TEST_F(Models, LooksForRoomOnTheDiskFirst) {
 TEST_F(Models, OnlyFetchingMapsLibcurl) {
   write_card_at("plain");
   const auto mapped_by = [&](const std::vector<std::string>& arguments) {
-    const auto result =
-        models(arguments, {.environment = {{"LD_DEBUG", "files"}, {"LD_DEBUG_OUTPUT", "ld"}}});
+    const auto result = models(arguments, logs_libraries());
     EXPECT_EQ(result.exit_code, 0) << result.errors;
-    std::string log;
-    for (const auto& name : names()) {
-      if (!name.starts_with("ld.")) continue;
-      log += read_file(folder_ / name);
-      fs::remove(folder_ / name);
-    }
-    return log;
+    return take_linker_log();
   };
   EXPECT_THAT(mapped_by({"--help"}), AllOf(Not(HasSubstr("libcurl")), Not(HasSubstr("libcrypto"))));
   EXPECT_THAT(mapped_by({"list"}), AllOf(Not(HasSubstr("libcurl")), Not(HasSubstr("libtorch"))));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/cli/program.hpp"
 
+#include "core/output_file.hpp"
 #include "media/picture.hpp"
 
 #include <algorithm>
@@ -17,6 +18,27 @@ ProcessResult ProgramTest::vergence(const std::vector<std::string>& arguments,
   // A user's own configuration must not change what is tested.
   chosen.environment.emplace("XDG_CONFIG_HOME", (folder_ / "no-configuration").string());
   return run_process(command, chosen);
+}
+
+std::string ProgramTest::mapped_by(const std::vector<std::string>& arguments) const {
+  const auto result = vergence(arguments, logs_libraries());
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  return take_linker_log();
+}
+
+std::string ProgramTest::take_linker_log() const {
+  std::string log;
+  for (const auto& name : names()) {
+    if (!name.starts_with("ld.")) continue;
+    log += read_file(folder_ / name);
+    std::filesystem::remove(folder_ / name);
+  }
+  EXPECT_NE(log.find("libvergence_base"), std::string::npos) << "no log of the program";
+  return log;
+}
+
+ProcessOptions ProgramTest::logs_libraries() {
+  return {.environment = {{"LD_DEBUG", "files"}, {"LD_DEBUG_OUTPUT", "ld"}}};
 }
 
 std::vector<std::string> ProgramTest::quick(std::vector<std::string> arguments) {

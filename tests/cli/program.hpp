@@ -20,6 +20,13 @@ class ProgramTest : public ::testing::Test {
   ProcessResult vergence(const std::vector<std::string>& arguments,
                          const ProcessOptions& options = {}) const;
 
+  // The dynamic linker's log of a run that succeeds: the libraries that it maps.
+  [[nodiscard]] std::string mapped_by(const std::vector<std::string>& arguments) const;
+
+  // The same of runs with logs_libraries(); takes the logs away.
+  [[nodiscard]] std::string take_linker_log() const;
+  [[nodiscard]] static ProcessOptions logs_libraries();
+
   // Options that make jobs quick: six small views, a small mesh.
   static std::vector<std::string> quick(std::vector<std::string> arguments);
 

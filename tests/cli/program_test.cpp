@@ -35,23 +35,7 @@ RayDistance room(int width) {
   return RayDistance(values);
 }
 
-class Program : public ProgramTest {
- protected:
-  // The libraries that the dynamic linker maps for these arguments.
-  std::string mapped_by(const std::vector<std::string>& arguments) {
-    const auto result =
-        vergence(arguments, {.environment = {{"LD_DEBUG", "files"}, {"LD_DEBUG_OUTPUT", "ld"}}});
-    EXPECT_EQ(result.exit_code, 0) << result.errors;
-    std::string log;
-    for (const auto& name : names()) {
-      if (!name.starts_with("ld.")) continue;
-      log += read_file(folder_ / name);
-      fs::remove(folder_ / name);
-    }
-    EXPECT_THAT(log, HasSubstr("libvergence_base"));
-    return log;
-  }
-};
+using Program = ProgramTest;
 
 TEST_F(Program, StartsWithoutItsHeavyLibraries) {
   for (const std::vector<std::string>& arguments :

@@ -167,15 +167,7 @@ TEST_F(Tag, LoadsNoNetworkAndNoMeshLibrary) {
   clip("film.mp4");
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"tag", "film.mp4", "--as", "360"}, {"probe", "film.mp4"}}) {
-    const auto result =
-        vergence(arguments, {.environment = {{"LD_DEBUG", "files"}, {"LD_DEBUG_OUTPUT", "ld"}}});
-    EXPECT_EQ(result.exit_code, 0) << result.errors;
-    std::string log;
-    for (const auto& name : names()) {
-      if (!name.starts_with("ld.")) continue;
-      log += read_file(folder_ / name);
-      fs::remove(folder_ / name);
-    }
+    const auto log = mapped_by(arguments);
     EXPECT_THAT(log, HasSubstr("libvergence_media"));
     for (const char* heavy : {"libtorch", "libc10", "libOpen3D", "torch.so", "open3d.so"}) {
       EXPECT_THAT(log, Not(HasSubstr(heavy))) << arguments[0];
