@@ -132,15 +132,23 @@ class FillRows {
 
   // The pixels [first, last) of row y.
   void fill(int y, int first, int last) {
+    const int edge = pass_.eye_ ? edge_of_hole(y, first, last) : 0;
     for (int x = first; x < last; ++x) {
       Colour colour = evened(y, x);
-      if (pass_.eye_) {
-        const int edge = pass_.eye_ == Eye::kRight ? last : first - 1;
-        mix_with_column(y, x, edge, colour);
-      }
+      if (pass_.eye_) mix_with_column(y, x, edge, colour);
       T* const out = view_.ptr<T>(y) + static_cast<std::ptrdiff_t>(x) * kChannels;
       for (std::size_t c = 0; c < kChannels; ++c) out[c] = rounded<T>(colour[c]);
     }
+  }
+
+  // Where the surface behind comes into sight. All around, holes go on at the other border.
+  [[nodiscard]] int edge_of_hole(int y, int first, int last) const {
+    const int step = pass_.eye_ == Eye::kRight ? 1 : -1;
+    int edge = step > 0 ? last : first - 1;
+    if (!pass_.wrap_ || (edge >= 0 && edge < view_.cols)) return edge;
+    const unsigned char* const row = pass_.visibility_.ptr(y);
+    for (int i = 0; i < kReach && i < view_.cols && row[column(edge)] == kFilled; ++i) edge += step;
+    return edge;
   }
 
   [[nodiscard]] Colour evened(int y, int x) const {

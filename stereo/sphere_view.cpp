@@ -171,13 +171,12 @@ void SphereView::soften_end(int y, const FilledRun& run, Eye eye, const Scanline
   const int side = eye == Eye::kRight ? 1 : -1;  // from the near surface to the hole
   const int hole = eye == Eye::kRight ? run.first : run.last - 1;
   const int end = hole - side;
-  if (end < 0 || end >= width) return;
+  if (!domain_.wrap_columns && (end < 0 || end >= width)) return;
   auto* const steps = steps_.ptr<std::int16_t>(y);
-  if (steps[end] == kNotPlain) return;
-  const float source = row.source_x[static_cast<std::size_t>(end)];
+  if (steps[column(end)] == kNotPlain) return;
+  const float source = row.source_x[static_cast<std::size_t>(column(end))];
   const float rounded = eye == Eye::kRight ? std::ceil(source) : std::floor(source);
-  const auto last =
-      static_cast<std::size_t>(std::clamp(rounded, 0.0F, static_cast<float>(width - 1)));
+  const auto last = static_cast<std::size_t>(column(static_cast<int>(rounded)));
   float place = static_cast<float>(last) - static_cast<float>(side) * shift[last];
   if (domain_.wrap_columns) {
     place += std::round((static_cast<float>(end) - place) / static_cast<float>(width)) *
@@ -189,12 +188,20 @@ void SphereView::soften_end(int y, const FilledRun& run, Eye eye, const Scanline
     if (beyond <= kFadeFrom || beyond >= kFadeTo) continue;
     const float moved = static_cast<float>(side) * (shift[last] - std::max(beyond, 0.0F));
     const auto near = static_cast<std::int16_t>(std::lround(moved / px_per_step_));
-    const std::int16_t fill = x == hole ? origins[x].near : near;
+    Origin& origin = origins[column(x)];
+    const std::int16_t fill = x == hole ? origin.near : near;
     const float faded = std::clamp(0.5F + (kFadeMiddle - beyond) / kFadeWidth, 0.0F, 1.0F);
     const auto share = static_cast<std::int16_t>(std::lround(faded * kWhole));
-    origins[x] = {near, fill, share, x == hole ? kHoleEnd : (side > 0 ? kBeforeHole : kAfterHole)};
-    steps[x] = kNotPlain;
+    origin = {near, fill, share, x == hole ? kHoleEnd : (side > 0 ? kBeforeHole : kAfterHole)};
+    steps[column(x)] = kNotPlain;
   }
+}
+
+// The column of the domain that is meant by one at most a turn away.
+int SphereView::column(int x) const {
+  const int width = domain_.size.width;
+  if (!domain_.wrap_columns) return std::clamp(x, 0, width - 1);
+  return x < 0 ? x + width : (x >= width ? x - width : x);
 }
 
 // The columns behind the last one.
@@ -216,11 +223,16 @@ void SphereView::close_grid() {
 // The runs of a row whose colours the fill pass looks at: holes, and what is around them.
 void SphereView::list_needed(int y, std::vector<Run>& runs) const {
   runs.clear();
-  const int height = domain_.size.height;
+  const auto [width, height] = domain_.size;
   for (int row = std::max(y - kAbove, 0); row <= std::min(y + kAbove, height - 1); ++row) {
     const int beside = row == y ? kBeside : 0;
     for (const FilledRun& run : holes_[static_cast<std::size_t>(row)]) {
-      runs.push_back({run.first - beside, run.last + beside});
+      const Run needed{run.first - beside, run.last + beside};
+      runs.push_back({std::max(needed.first, 0), std::min(needed.last, width)});
+      if (!domain_.wrap_columns) continue;
+      // What is beside a hole at one border lies at the other one.
+      if (needed.first < 0) runs.push_back({std::max(needed.first + width, 0), width});
+      if (needed.last > width) runs.push_back({0, std::min(needed.last - width, width)});
     }
   }
   std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.first < b.first; });
@@ -243,9 +255,8 @@ void SphereView::fill(const SpherePicture& picture) {
         for (int y = first; y < last; ++y) {
           list_needed(y, runs);
           for (const Run& run : runs) {
-            const int end = std::min(run.last, domain_.size.width);
-            for (int x = std::max(run.first, 0); x < end; x += kSphereBlock) {
-              fill_run(y, {x, std::min(x + kSphereBlock, end)}, picture);
+            for (int x = run.first; x < run.last; x += kSphereBlock) {
+              fill_run(y, {x, std::min(x + kSphereBlock, run.last)}, picture);
             }
           }
         }
@@ -338,8 +349,8 @@ class SphereView::MixedPixels {
       }
       const float share = weight * static_cast<float>(origin.share) / kWhole;
       if (origin.visibility >= kHoleEnd) {
-        const int hole = x + static_cast<int>(origin.visibility == kBeforeHole) -
-                         static_cast<int>(origin.visibility == kAfterHole);
+        const int hole = view_.column(x + static_cast<int>(origin.visibility == kBeforeHole) -
+                                      static_cast<int>(origin.visibility == kAfterHole));
         parts[count++] = {static_cast<float>(origin.near) * view_.px_per_step_, share};
         sum.filled += weight - share;
         add_colour(

@@ -53,6 +53,7 @@ class SphereView {
   void store_row(int y, const ScanlineRow& row);
   void soften_end(int y, const FilledRun& run, Eye eye, const ScanlineRow& row,
                   const std::vector<float>& shift);
+  [[nodiscard]] int column(int x) const;
   void close_row(int y);
   void close_grid();
   void list_needed(int y, std::vector<Run>& runs) const;

@@ -11,6 +11,7 @@
 
 #include <Eigen/Geometry>
 #include <gtest/gtest.h>
+#include <opencv2/imgproc.hpp>
 
 namespace vergence::stereo {
 namespace {
@@ -270,6 +271,46 @@ TEST(SphereStereo, SurvivesDistancesThatAreNone) {
         EXPECT_GE(stereo.share_inside(), 0.0);
         EXPECT_LE(stereo.share_inside(), 1.0);
       }
+    }
+  }
+}
+
+// The columns of a panorama, beginning `columns` further to the left.
+cv::Mat turned(const cv::Mat& panorama, int columns) {
+  cv::Mat turned;
+  cv::hconcat(panorama.colRange(panorama.cols - columns, panorama.cols),
+              panorama.colRange(0, panorama.cols - columns), turned);
+  return turned;
+}
+
+TEST(SphereStereo, IsTheSameWhereverThePanoramaBegins) {
+  const PictureModel model = panorama(256);
+  std::mt19937 random(11);
+  cv::Mat picture(128, 256, CV_8UC3);
+  cv::randu(picture, cv::Scalar::all(0), cv::Scalar::all(255));
+  cv::GaussianBlur(picture, picture, {}, 1.0);
+  // Boards, some of them small.
+  cv::Mat distance = constant({256, 128}, 4.0);
+  std::uniform_real_distribution<float> near(0.3F, 2.0F);
+  for (int board = 0; board < 40; ++board) {
+    const cv::Rect place(static_cast<int>(random() % 240), static_cast<int>(24 + random() % 64),
+                         static_cast<int>(2 + random() % 14), static_cast<int>(2 + random() % 14));
+    distance(place).setTo(near(random));
+    picture(place) *= 0.5;
+  }
+  SphereStereo stereo({.geometry = EyeGeometry::kOmnidirectional, .ipd_m = kIpd, .eye = model});
+  for (const Eye eye : {Eye::kLeft, Eye::kRight}) {
+    cv::Mat expected;
+    stereo.set_source(picture, model, RayDistance(distance));
+    stereo.render(eye, expected);
+    for (int columns = 1; columns < 256; ++columns) {
+      cv::Mat view;
+      stereo.set_source(turned(picture, columns), model, RayDistance(turned(distance, columns)));
+      stereo.render(eye, view);
+      cv::Mat difference;
+      cv::absdiff(view, turned(expected, columns), difference);
+      // What is as near as something else may be taken for the other one.
+      EXPECT_LE(cv::countNonZero(difference.reshape(1) > 3), 9) << "by " << columns;
     }
   }
 }
