@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 
 namespace vergence::cli {
 namespace {
@@ -35,11 +36,8 @@ class Vr180Command {
   void run() {
     const auto items = pipeline::plan_sbs(work_.inputs, work_.output, naming(),
                                           pipeline::sbs_batch_options(work_.config));
-    if (pipeline::needs_depth(options_.frame) && !options_.own) {
-      networks_ = shared_networks(work_);
-    }
     options_.job.workers = video_workers(work_, items.size());
-    photos_.emplace(options_, networks_);
+    photos_.emplace(options_, lazy_networks());
     for_each_input(work_, items.size(), [&](std::size_t i) {
       const auto paths = preview_ ? make_preview(items[i]) : make(items[i]);
       work_.progress.end();
@@ -50,6 +48,13 @@ class Vr180Command {
   }
 
  private:
+  [[nodiscard]] pipeline::LazyNetworks lazy_networks() {
+    return [this]() -> std::span<const std::unique_ptr<DepthPredictor>> {
+      if (networks_.empty()) networks_ = shared_networks(work_);
+      return networks_;
+    };
+  }
+
   [[nodiscard]] pipeline::SbsNaming naming() const {
     auto names = pipeline::vr_naming(work_.config, options_.frame);
     if (!preview_) return names;
@@ -62,13 +67,13 @@ class Vr180Command {
 
   std::vector<fs::path> make(const SbsItem& item) {
     if (item.kind == SbsKind::kPhoto) return photos_->make(item, work_.progress);
-    return pipeline::make_vr_video(item, options_, networks_, work_.progress);
+    return pipeline::make_vr_video(item, options_, lazy_networks(), work_.progress);
   }
 
   std::vector<fs::path> make_preview(const SbsItem& item) {
     pipeline::check_writable(item.output);
-    return pipeline::write_preview(item.output,
-                                   pipeline::preview_vr(item, options_, networks_, work_.progress));
+    return pipeline::write_preview(
+        item.output, pipeline::preview_vr(item, options_, lazy_networks(), work_.progress));
   }
 
   const Work& work_;

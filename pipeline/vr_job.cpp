@@ -126,10 +126,9 @@ VrFrameMaker make_vr_frame(const VrScene& scene, const VrFrameOptions& options,
   return maker;
 }
 
-VrPhotoJob::VrPhotoJob(const VrOptions& options,
-                       std::span<const std::unique_ptr<DepthPredictor>> networks)
+VrPhotoJob::VrPhotoJob(const VrOptions& options, LazyNetworks networks)
     : options_(options),
-      networks_(networks) {}
+      networks_(std::move(networks)) {}
 
 VrScene VrPhotoJob::open(const fs::path& path, Progress& progress) {
   return open(open_source(path, options_.source), progress);
@@ -142,7 +141,7 @@ VrScene VrPhotoJob::open(const Source& source, Progress& progress) {
   depth_options.panorama.relative_median_m = median_for(options_, scene.model);
   const auto depth = options_.own
                          ? use_own_depth(*options_.own, source, options_.source, depth_options)
-                         : estimate_depth(source, networks_, depth_options, progress);
+                         : estimate_depth(source, networks_(), depth_options, progress);
   if (!depth.metric) {
     spdlog::info("'{}': depth has no scale of its own: the median is put at {:.2g} m (scale.*)",
                  source.path.string(),
@@ -187,7 +186,9 @@ std::vector<fs::path> VrPhotoJob::make(const SbsItem& item, Progress& progress) 
   }
   const auto both = media::read_stereo_photo(item.input);
   const auto picture = both ? both->left : media::read_picture(item.input);
-  if (make_of_pair(item, picture, both ? both->right.rgb : cv::Mat(), progress)) {
+  if (const auto made = make_pair(item.input, picture, both ? both->right.rgb : cv::Mat(),
+                                  keeps_16_bit(item.output), progress)) {
+    write(item, made->frame, made->eyes, picture.blocks);
     return {item.output};
   }
   const auto scene = open_for(item, picture, progress);
@@ -199,33 +200,37 @@ std::vector<fs::path> VrPhotoJob::make(const SbsItem& item, Progress& progress) 
   return {item.output};
 }
 
-// False where the photo shows one eye's picture alone. `right`: of files with two pictures.
-bool VrPhotoJob::make_of_pair(const SbsItem& item, const media::Picture& picture,
-                              const cv::Mat& right, Progress& progress) const {
+std::optional<VrPair> VrPhotoJob::open_pair(const fs::path& path, Progress& progress) const {
+  const auto both = media::read_stereo_photo(path);
+  const auto picture = both ? both->left : media::read_picture(path);
+  return make_pair(path, picture, both ? both->right.rgb : cv::Mat(), /*deep=*/false, progress);
+}
+
+// Nothing where the photo shows one eye's picture alone. `right`: of files with two pictures.
+std::optional<VrPair> VrPhotoJob::make_pair(const fs::path& path, const media::Picture& picture,
+                                            const cv::Mat& right, bool deep,
+                                            Progress& progress) const {
   const auto& asked = options_.source;
   const bool one_asked = asked.eyes && !asked.eyes->is_pair();
   const auto seen =
-      recognise(item.input, picture.rgb.size(), claims_of(picture.metadata), asked_claims(asked));
-  if (one_asked || (right.empty() && !seen.eyes.is_pair())) return false;
-  if (right.empty())
-    check_eyes(item.input, media::display_rgb8(picture), seen, asked_claims(asked));
-  spdlog::info("'{}': {}{}", item.input.string(), describe(seen),
-               right.empty() ? "" : ", two pictures");
-  const bool deep = keeps_16_bit(item.output);
+      recognise(path, picture.rgb.size(), claims_of(picture.metadata), asked_claims(asked));
+  if (one_asked || (right.empty() && !seen.eyes.is_pair())) return std::nullopt;
+  if (right.empty()) check_eyes(path, media::display_rgb8(picture), seen, asked_claims(asked));
+  spdlog::info("'{}': {}{}", path.string(), describe(seen), right.empty() ? "" : ", two pictures");
   progress.begin("making eyes", "frames", 1);
   const EyeLayout eyes = right.empty() ? seen.eyes : EyeLayout{EyeLayout::Packing::kTwoPictures};
   VrRelayout maker(relayout_options(options_), eyes,
                    eye_models(seen, asked.horizontal_fov, asked.fisheye_fov));
-  cv::Mat frame;
-  const cv::Mat left = pixels_of(picture, deep);
+  VrPair pair{.input = pixels_of(picture, deep), .frame = {}, .eyes = {}};
   if (right.empty()) {
-    maker.make(left, frame);
+    maker.make(pair.input, pair.frame);
   } else {
-    maker.make(left, pixels_of({.rgb = right, .alpha = {}, .metadata = {}}, deep), frame);
+    maker.make(pair.input, pixels_of({.rgb = right, .alpha = {}, .metadata = {}}, deep),
+               pair.frame);
   }
   progress.advance();
-  write(item, frame, {maker.left(), maker.right()}, picture.blocks);
-  return true;
+  pair.eyes = {maker.left(), maker.right()};
+  return pair;
 }
 
 void VrPhotoJob::write(const SbsItem& item, const cv::Mat& frame,

@@ -15,6 +15,7 @@
 
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -74,10 +75,20 @@ struct VrScene {
 // Whether any depth has to be found for such frames.
 [[nodiscard]] bool needs_depth(const VrFrameOptions& frame);
 
+// The networks, which are loaded when they are asked for first: pairs, frames of one eye and own
+// depth need none.
+using LazyNetworks = std::function<std::span<const std::unique_ptr<DepthPredictor>>()>;
+
+// A photo of both eyes, and what is made of it.
+struct VrPair {
+  cv::Mat input;  // what the file shows; of two pictures the left one
+  cv::Mat frame;
+  std::array<cv::Mat, 2> eyes;  // as they lie in the frame; one and the same for mono
+};
+
 class VrPhotoJob {
  public:
-  // `networks` may be empty where the options have depth, or none is needed.
-  VrPhotoJob(const VrOptions& options, std::span<const std::unique_ptr<DepthPredictor>> networks);
+  VrPhotoJob(const VrOptions& options, LazyNetworks networks);
 
   // Reads a photo and finds its distances. Throws Error naming the file.
   [[nodiscard]] VrScene open(const std::filesystem::path& path, Progress& progress);
@@ -85,19 +96,25 @@ class VrPhotoJob {
   // The same for what is read already.
   [[nodiscard]] VrScene open(const Source& source, Progress& progress);
 
+  // Reads a photo and makes its frame where it shows both eyes, 8 bits deep; nothing where it shows
+  // one eye's picture. Throws Error naming the file.
+  [[nodiscard]] std::optional<VrPair> open_pair(const std::filesystem::path& path,
+                                                Progress& progress) const;
+
   // Makes the file of an item. Returns what was written.
   std::vector<std::filesystem::path> make(const SbsItem& item, Progress& progress);
 
  private:
-  [[nodiscard]] bool make_of_pair(const SbsItem& item, const media::Picture& picture,
-                                  const cv::Mat& right, Progress& progress) const;
+  [[nodiscard]] std::optional<VrPair> make_pair(const std::filesystem::path& path,
+                                                const media::Picture& picture, const cv::Mat& right,
+                                                bool deep, Progress& progress) const;
   void write(const SbsItem& item, const cv::Mat& frame, const std::array<cv::Mat, 2>& eyes,
              const media::PictureBlocks& carried) const;
   [[nodiscard]] VrScene open_for(const SbsItem& item, const media::Picture& picture,
                                  Progress& progress);
 
   VrOptions options_;
-  std::span<const std::unique_ptr<DepthPredictor>> networks_;
+  LazyNetworks networks_;
 };
 
 // Both eyes of a scene by a maker of its own, with what there is to tell the user.
@@ -119,10 +136,9 @@ struct VideoSample {
 [[nodiscard]] VideoSample sample_video(const std::filesystem::path& video,
                                        const VrOptions& options);
 
-// Makes the video of an item. `networks`: one, or none with own depth or mono frames. Returns what
-// was written.
-std::vector<std::filesystem::path> make_vr_video(
-    const SbsItem& item, VrOptions options,
-    std::span<const std::unique_ptr<DepthPredictor>> networks, Progress& progress);
+// Makes the video of an item, with one network where depth has to be found. Returns what was
+// written.
+std::vector<std::filesystem::path> make_vr_video(const SbsItem& item, VrOptions options,
+                                                 const LazyNetworks& networks, Progress& progress);
 
 }  // namespace vergence::pipeline

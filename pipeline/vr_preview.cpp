@@ -80,8 +80,7 @@ StereoPreview draw(const Eyes& eyes, const cv::Mat& input, const cv::Mat& depth,
 }  // namespace
 
 StereoPreview preview_vr(const SbsItem& item, const VrOptions& options,
-                         std::span<const std::unique_ptr<DepthPredictor>> networks,
-                         Progress& progress) {
+                         const LazyNetworks& networks, Progress& progress) {
   const bool video = item.kind == SbsKind::kVideo;
   const auto title = item.input.filename().string();
   VideoSample sample;
@@ -100,6 +99,12 @@ StereoPreview preview_vr(const SbsItem& item, const VrOptions& options,
     sample.pair->make(sample.source.rgb, frame);
     tell(frame.size());
     return draw({sample.pair->left(), sample.pair->right(), ""}, sample.source.rgb, {}, title);
+  }
+  if (!video) {
+    if (const auto pair = job.open_pair(item.input, progress)) {
+      tell(pair->frame.size());
+      return draw({pair->eyes[0], pair->eyes[1], ""}, pair->input, {}, title);
+    }
   }
   const auto scene = video ? job.open(sample.source, progress) : job.open(item.input, progress);
   progress.begin("making eyes", "frames", 1);

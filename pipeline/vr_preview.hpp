@@ -5,15 +5,12 @@
 #include "pipeline/stereo_preview.hpp"
 #include "pipeline/vr_job.hpp"
 
-#include <memory>
-#include <span>
-
 namespace vergence::pipeline {
 
-// Makes one frame of an item (of a video the middle one): both eyes, depth, anaglyph, wiggle. Logs
-// how long it took and, of a video, time and disk for all frames.
+// Makes one frame of an item (of a video the middle one): both eyes, depth, anaglyph, wiggle; of an
+// input that shows both eyes they are its own. Logs how long it took and, of a video, time and disk
+// for all frames.
 [[nodiscard]] StereoPreview preview_vr(const SbsItem& item, const VrOptions& options,
-                                       std::span<const std::unique_ptr<DepthPredictor>> networks,
-                                       Progress& progress);
+                                       const LazyNetworks& networks, Progress& progress);
 
 }  // namespace vergence::pipeline

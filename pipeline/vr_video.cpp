@@ -163,12 +163,12 @@ bool fits(cv::Size size, double frame_rate, const DecoderLimit& limit) {
 
 // `size`: of the pictures; those of a pipe have none yet, but their field of view is known.
 Depth depth_for(const VideoView& view, VrOptions& options, cv::Size size,
-                std::span<const std::unique_ptr<DepthPredictor>> networks) {
+                const LazyNetworks& networks) {
   const auto model = view.model(size);
   if (shows_whole_sphere(model)) options.job.filter_picture = stereo::FilterPicture::kSphere;
   Depth depth;
   if (needs_depth(options.frame)) {
-    depth = options.own ? own_depth_of(options) : predicted_depth_of(view, options, networks);
+    depth = options.own ? own_depth_of(options) : predicted_depth_of(view, options, networks());
   }
   depth.meaning.factor = options.depth.factor;
   depth.meaning.median_m = median_for(options, model);
@@ -255,8 +255,7 @@ VideoSample sample_video(const fs::path& video, const VrOptions& options) {
 }
 
 std::vector<fs::path> make_vr_video(const SbsItem& item, VrOptions options,
-                                    std::span<const std::unique_ptr<DepthPredictor>> networks,
-                                    Progress& progress) {
+                                    const LazyNetworks& networks, Progress& progress) {
   check_container(item.output, options.frame);
   auto& job = options.job;
   std::optional<media::VideoInfo> info;

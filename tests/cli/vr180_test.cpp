@@ -162,6 +162,28 @@ TEST_F(Vr180, PicturesOfBothEyesKeepBoth) {
             3.0);
 }
 
+TEST_F(Vr180, BothEyesNeedNoNetwork) {
+  media::write_picture(folder_ / "pair_180_LR.png", scene(256, 128));
+  write_clip("clip_180_LR.mp4", "256x128", 3);
+  for (const char* input : {"pair_180_LR.png", "clip_180_LR.mp4"}) {
+    for (const char* preview : {"output.preview_sheet=false", "output.preview_sheet=true"}) {
+      const auto log = mapped_by({"vr180", input, "vr.layout=tb", preview});
+      EXPECT_THAT(log, Not(HasSubstr("libtorch"))) << input << " " << preview;
+    }
+  }
+}
+
+TEST_F(Vr180, ThePreviewOfAPairShowsItsOwnEyes) {
+  cv::Mat pair(128, 256, CV_8UC3, cv::Scalar(200, 40, 40));
+  pair.colRange(128, 256).setTo(cv::Scalar(40, 40, 200));
+  media::write_picture(folder_ / "pair_180_LR.png", pair);
+  EXPECT_EQ(vr180({"pair_180_LR.png", "--preview"}), "pair_preview.png\npair_preview.webp\n");
+  // The first panel is the left eye, the second one the right eye.
+  const cv::Mat sheet = read("pair_preview.png");
+  EXPECT_GT(sheet.at<cv::Vec3b>(300, 320)[0], 190);
+  EXPECT_GT(sheet.at<cv::Vec3b>(300, 970)[2], 190);
+}
+
 TEST_F(Vr180, VideosOfBothEyesKeepBoth) {
   write_clip("clip_180_LR.mp4", "256x128", 4);
   EXPECT_EQ(vr180({"clip_180_LR.mp4", "vr.layout=mono", "video.preset=ultrafast"}),
