@@ -57,10 +57,34 @@ bool is_stale(std::string_view key, bool of_video) {
   return statistics || std::any_of(kOfVideo.begin(), kOfVideo.end(), is_word);
 }
 
-void copy_metadata(const AVDictionary* from, AVDictionary*& to, bool of_video) {
+// Where a video was made: "location", "com.apple.quicktime.location.ISO6709",
+// "RECORDING_LOCATION", "GPSLatitude" ...
+bool tells_place(std::string_view key) {
+  constexpr std::array<std::string_view, 5> kPlaces = {"location", "gps", "latitude", "longitude",
+                                                       "geotag"};
+  const std::string word = lower(key);
+  return std::any_of(kPlaces.begin(), kPlaces.end(),
+                     [&](std::string_view place) { return word.find(place) != std::string::npos; });
+}
+
+// What a stream is called, without which nobody could choose it.
+bool is_name(std::string_view key) {
+  const std::string word = lower(key);
+  return word == "language" || word == "title" || word == "filename" || word == "mimetype";
+}
+
+enum class Words { kOfFile, kOfVideo, kOfOther };
+
+bool goes_on(std::string_view key, Words whose, HandedOn what) {
+  if (is_stale(key, whose == Words::kOfVideo)) return false;
+  if (what == HandedOn::kNoPlace) return !tells_place(key);
+  return what == HandedOn::kAll || (whose != Words::kOfFile && is_name(key));
+}
+
+void copy_metadata(const AVDictionary* from, AVDictionary*& to, Words whose, HandedOn what) {
   const AVDictionaryEntry* entry = nullptr;
   while ((entry = av_dict_get(from, "", entry, AV_DICT_IGNORE_SUFFIX)) != nullptr) {
-    if (!is_stale(entry->key, of_video)) av_dict_set(&to, entry->key, entry->value, 0);
+    if (goes_on(entry->key, whose, what)) av_dict_set(&to, entry->key, entry->value, 0);
   }
 }
 
@@ -211,7 +235,7 @@ void Muxer::State::add_video() {
   }
   const AVStream& from = *source.context->streams[source.video_index];
   stream.disposition = from.disposition;
-  copy_metadata(from.metadata, stream.metadata, true);
+  copy_metadata(from.metadata, stream.metadata, Words::kOfVideo, options.metadata);
 }
 
 void Muxer::State::copy_stream(const AVStream& from, Track& track) {
@@ -222,7 +246,7 @@ void Muxer::State::copy_stream(const AVStream& from, Track& track) {
   stream.disposition = from.disposition;
   stream.avg_frame_rate = from.avg_frame_rate;
   stream.sample_aspect_ratio = from.sample_aspect_ratio;
-  copy_metadata(from.metadata, stream.metadata, false);
+  copy_metadata(from.metadata, stream.metadata, Words::kOfOther, options.metadata);
   track.fate = Fate::kCopied;
   track.output_index = stream.index;
 }
@@ -234,7 +258,7 @@ void Muxer::State::convert_stream(const AVStream& from, Track& track, const std:
   converter.describe(stream);
   stream.time_base = from.time_base;
   stream.disposition = from.disposition;
-  copy_metadata(from.metadata, stream.metadata, false);
+  copy_metadata(from.metadata, stream.metadata, Words::kOfOther, options.metadata);
   track.converter.emplace(std::move(converter));
   track.fate = Fate::kCopied;
   track.output_index = stream.index;
@@ -336,7 +360,7 @@ void Muxer::State::add_chapters() {
     chapter->time_base = from.time_base;
     chapter->start = begin;
     chapter->end = end;
-    copy_metadata(from.metadata, chapter->metadata, false);
+    copy_metadata(from.metadata, chapter->metadata, Words::kOfOther, options.metadata);
     context.chapters[context.nb_chapters++] = chapter;
   }
 }
@@ -429,7 +453,8 @@ void Muxer::begin(std::int64_t first_pts) {
         state.add_other(*state.source.context->streams[i], state.tracks[i]);
       }
     }
-    copy_metadata(state.source.context->metadata, context.metadata, false);
+    copy_metadata(state.source.context->metadata, context.metadata, Words::kOfFile,
+                  state.options.metadata);
     state.add_chapters();
     state.collect_sound_tags();
   }

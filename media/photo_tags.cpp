@@ -3,6 +3,8 @@
 // https://github.com/google/spatial-media/blob/master/docs/spherical-video-rfc.md.
 #include "media/photo_tags.hpp"
 
+#include "media/handed_on.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -94,12 +96,39 @@ void set_size(ExifData* exif, ExifTag tag, int pixels) {
   replace(exif, EXIF_IFD_EXIF, tag, pixels);
 }
 
-void drop_thumbnail(ExifData* exif) {
-  ExifContent* content = exif->ifd[EXIF_IFD_1];
+void clear(ExifContent* content) {
   while (content->count > 0) exif_content_remove_entry(content, content->entries[0]);
+}
+
+void drop_thumbnail(ExifData* exif) {
+  clear(exif->ifd[EXIF_IFD_1]);
   std::free(exif->data);
   exif->data = nullptr;
   exif->size = 0;
+}
+
+// The TIFF structure; empty where nothing is left.
+std::string saved(ExifData* exif) {
+  const bool empty = std::ranges::all_of(
+      exif->ifd, [](const ExifContent* content) { return content->count == 0; });
+  if (empty) return {};
+  unsigned char* bytes = nullptr;
+  unsigned int count = 0;
+  exif_data_save_data(exif, &bytes, &count);
+  const std::unique_ptr<unsigned char, decltype(&std::free)> owner(bytes, &std::free);
+  constexpr unsigned int kHead = 6;  // "Exif\0\0"
+  if (bytes == nullptr || count <= kHead) return {};
+  return {reinterpret_cast<const char*>(bytes) + kHead, count - kHead};
+}
+
+std::string exif_without_place(const std::string& exif_block) {
+  const Exif exif = parsed(exif_block);
+  if (!exif) return {};
+  // Its maker note may tell the place too, and its thumbnail is of the old picture.
+  drop_thumbnail(exif.get());
+  remove(exif->ifd[EXIF_IFD_EXIF], EXIF_TAG_MAKER_NOTE);
+  clear(exif->ifd[EXIF_IFD_GPS]);
+  return saved(exif.get());
 }
 
 std::string whole(double pixels) {
@@ -162,16 +191,7 @@ std::string handed_on_exif(const std::string& exif_block, cv::Size size) {
   replace(exif.get(), EXIF_IFD_0, EXIF_TAG_ORIENTATION, 1);
   set_size(exif.get(), EXIF_TAG_PIXEL_X_DIMENSION, size.width);
   set_size(exif.get(), EXIF_TAG_PIXEL_Y_DIMENSION, size.height);
-  const bool empty = std::ranges::all_of(
-      exif->ifd, [](const ExifContent* content) { return content->count == 0; });
-  if (empty) return {};
-  unsigned char* bytes = nullptr;
-  unsigned int count = 0;
-  exif_data_save_data(exif.get(), &bytes, &count);
-  const std::unique_ptr<unsigned char, decltype(&std::free)> owner(bytes, &std::free);
-  constexpr unsigned int kHead = 6;  // "Exif\0\0"
-  if (bytes == nullptr || count <= kHead) return {};
-  return {reinterpret_cast<const char*>(bytes) + kHead, count - kHead};
+  return saved(exif.get());
 }
 
 void describe_view(const PictureView& view, cv::Size frame, XmpPacket& xmp) {
@@ -196,3 +216,20 @@ PictureBlocks blocks_for(const cv::Mat& pixels, const PictureView& view,
 }
 
 }  // namespace vergence::media::codec
+
+namespace vergence::media {
+
+PictureBlocks blocks_to_hand_on(const PictureBlocks& blocks, HandedOn what) {
+  PictureBlocks result{.icc = blocks.icc};
+  if (what == HandedOn::kNothing) return result;
+  result.exif = blocks.exif;
+  result.xmp = blocks.xmp;
+  if (what == HandedOn::kAll) return result;
+  if (!blocks.exif.empty()) result.exif = codec::exif_without_place(blocks.exif);
+  codec::XmpPacket xmp(blocks.xmp);
+  xmp.remove_place();
+  result.xmp = xmp.serialized();
+  return result;
+}
+
+}  // namespace vergence::media

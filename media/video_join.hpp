@@ -4,6 +4,7 @@
 // and metadata.
 #pragma once
 
+#include "media/handed_on.hpp"
 #include "media/video_reader.hpp"
 #include "media/video_writer.hpp"
 
@@ -30,6 +31,7 @@ struct JoinOptions {
   std::optional<double> end_s;
   SubtitleMode subtitles = SubtitleMode::kCopy;
   double subtitle_parallax_px = 0.0;  // of kStereo, per eye; > 0 = before the screen
+  HandedOn metadata = HandedOn::kAll;
 };
 
 // The container for an output and why: "mp4" unless a stream does not fit ("Matroska, because MP4

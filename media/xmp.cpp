@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/xmp.hpp"
 
+#include "core/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -122,6 +124,21 @@ constexpr std::array<std::string_view, 26> kOfTheFile{"dc:format",
                                                       "tiff:SamplesPerPixel",
                                                       "tiff:NativeDigest"};
 
+bool contains(const auto& list, const std::string& word) {
+  return std::ranges::find(list, std::string_view(word)) != list.end();
+}
+
+// dc:coverage: "the extent or scope of the content, typically a spatial location".
+constexpr std::array<std::string_view, 5> kOfThePlace{"photoshop:City", "photoshop:State",
+                                                      "photoshop:Country",
+                                                      "Iptc4xmpCore:CountryCode", "dc:coverage"};
+
+bool tells_place(const std::string& property) {
+  const std::string word = lower(property);
+  return word.find("gps") != std::string::npos || word.find("location") != std::string::npos ||
+         contains(kOfThePlace, property);
+}
+
 struct Property {
   std::string space;
   std::string name;
@@ -145,10 +162,6 @@ std::vector<Property> children(_Xmp* xmp, const std::string& space) {
     found.push_back({words_of(uri), words_of(name), bits});
   }
   return found;
-}
-
-bool contains(const auto& list, const std::string& word) {
-  return std::ranges::find(list, std::string_view(word)) != list.end();
 }
 
 }  // namespace
@@ -200,6 +213,17 @@ void XmpPacket::keep_descriptions(bool flat_only) {
                           !XMP_HAS_PROP_QUALIFIERS(property.bits) &&
                           (property.bits & XMP_PROP_VALUE_IS_URI) == 0;
       if (descriptive && !contains(kOfTheFile, property.name) && (simple || !flat_only)) continue;
+      xmp_delete_property(xmp_.get(), space.space.c_str(), property.name.c_str());
+    }
+  }
+}
+
+void XmpPacket::remove_place() {
+  if (!xmp_) return;
+  const Turn turn;
+  for (const auto& space : children(xmp_.get(), "")) {
+    for (const auto& property : children(xmp_.get(), space.space)) {
+      if (!tells_place(property.name)) continue;
       xmp_delete_property(xmp_.get(), space.space.c_str(), property.name.c_str());
     }
   }

@@ -44,6 +44,10 @@ class XmpPacket {
   // history. `flat_only`: lists and structures go too, so that serialized() has attributes alone.
   void keep_descriptions(bool flat_only);
 
+  // Takes away what tells where a photo was taken: properties of GPS, and those named after
+  // locations, cities, states and countries.
+  void remove_place();
+
   // The packet with its <?xpacket?> frame: one rdf:Description, simple properties as attributes.
   // Empty where there are no properties.
   [[nodiscard]] std::string serialized() const;

@@ -55,10 +55,11 @@ std::optional<double> positive_at(const Config& config, std::string_view key) {
   return value > 0.0 ? std::optional(value) : std::nullopt;
 }
 
-predictors::RunOptions run_options(const Config& config) {
+predictors::RunOptions run_options(const Config& config,
+                                   const std::string& precision_key = "predictor.precision") {
   return {.device = config.string("device"),
           .threads = integer(config, "threads"),
-          .precision = predictors::precision_from_string(config.string("predictor.precision"))
+          .precision = predictors::precision_from_string(config.string(precision_key))
                            .value_or(predictors::Precision::kAuto)};
 }
 
@@ -100,16 +101,35 @@ std::unique_ptr<DepthPredictor> make_files_predictor(const Config& config) {
   return predictors::make_files(options);
 }
 
-std::unique_ptr<DepthPredictor> make_network_predictor(const Config& config,
-                                                       predictors::NetworkOptions options) {
-  options.size_px = integer(config, "predictor.size_px");
-  options.flip = config.boolean("predictor.flip");
-  return predictors::make_network(options, run_options(config));
+// Where a member of an ensemble keeps a setting: in a table of its own, else with the ensemble.
+std::string key_of_member(const Config& config, std::size_t member, std::string_view name) {
+  auto own = fmt::format("predictor.members.{}.{}", member, name);
+  return config.contains(own) ? own : fmt::format("predictor.{}", name);
 }
 
-std::vector<std::string> ensemble_members(const Config& config) {
-  auto members = config.strings("predictor.members");
-  const std::set<std::string> different(members.begin(), members.end());
+predictors::NetworkOptions member_options(const Config& config, std::size_t member) {
+  const auto key = fmt::format("predictor.members.{}", member);
+  predictors::NetworkOptions options;
+  if (config.contains(key + ".name")) {
+    options.name = config.string(key + ".name");
+    if (config.contains(key + ".path")) options.weights = config.string(key + ".path");
+    if (config.contains(key + ".card")) options.card = config.string(key + ".card");
+  } else {
+    options.name = config.string(key);
+  }
+  options.size_px = integer(config, key_of_member(config, member, "size_px"));
+  options.flip = config.boolean(key_of_member(config, member, "flip"));
+  return options;
+}
+
+std::vector<predictors::NetworkOptions> ensemble_members(const Config& config) {
+  if (!config.contains("predictor.members")) config.strings("predictor.members");  // tells so
+  std::vector<predictors::NetworkOptions> members;
+  std::set<std::string> different;
+  while (config.contains(fmt::format("predictor.members.{}", members.size()))) {
+    members.push_back(member_options(config, members.size()));
+    different.insert(members.back().name);
+  }
   if (members.size() < 2 || different.size() < members.size()) {
     throw Error(ErrorCode::kUsage, "'predictor.members' must name at least two different networks")
         .hint("for example predictor.members=[nano,depth_anything_v2_small]");
@@ -409,6 +429,7 @@ VideoJobOptions video_job_options(const Config& config) {
   const auto subtitles = config.string("video.subtitles");
   if (subtitles == "stereo") options.join.subtitles = media::SubtitleMode::kStereo;
   if (subtitles == "none") options.join.subtitles = media::SubtitleMode::kNone;
+  options.join.metadata = handed_on(config);
   options.join.subtitle_parallax_px = config.number("video.subtitle_parallax_px");
   options.filter_depth = config.string("temporal.filter") != "none";
   options.stabilizer = stabilizer_options(config);
@@ -424,9 +445,14 @@ VideoJobOptions video_job_options(const Config& config) {
   if (resume == "only") options.resume = ResumeMode::kOnly;
   constexpr std::array<std::string_view, 3> kOfDepth = {"predictor", "input", "output.autocrop"};
   options.depth_settings = settings_below(config, kOfDepth, {});
-  constexpr std::array<std::string_view, 7> kOfResult = {
-      "stereo",           "temporal",       "video", "output.max_width_px", "output.max_height_px",
-      "output.letterbox", "output.autocrop"};
+  constexpr std::array<std::string_view, 8> kOfResult = {"stereo",
+                                                         "temporal",
+                                                         "video",
+                                                         "output.max_width_px",
+                                                         "output.max_height_px",
+                                                         "output.letterbox",
+                                                         "output.autocrop",
+                                                         "output.metadata"};
   // Segments are part of the result: each begins with a key frame.
   constexpr std::array<std::string_view, 5> kOfNoMatter = {
       "video.resume", "video.work_dir", "video.depth_cache", "video.depth_cache_dir",
@@ -585,8 +611,15 @@ SbsPhotoOptions sbs_photo_options(const Config& config) {
   options.convergence_keys = convergence_keys(config);
   options.autocrop = stereo::autocrop_from_string(config.string("output.autocrop"));
   options.jpeg_quality = integer(config, "output.jpeg_quality");
+  options.metadata = handed_on(config);
   options.depth_export = config.string("output.depth_export");
   return options;
+}
+
+media::HandedOn handed_on(const Config& config) {
+  const auto word = config.string("output.metadata");
+  if (word == "no_place") return media::HandedOn::kNoPlace;
+  return word == "none" ? media::HandedOn::kNothing : media::HandedOn::kAll;
 }
 
 SbsNaming sbs_naming(const Config& config) {
@@ -670,20 +703,25 @@ FetchRequest fetch_request(const Config& config) {
   return request;
 }
 
+std::vector<predictors::NetworkOptions> networks(const Config& config) {
+  const auto name = config.string("predictor.name");
+  if (name == "files") return {};
+  if (name == "ensemble") return ensemble_members(config);
+  predictors::NetworkOptions options{.name = name};
+  options.weights = config.string("predictor.path");
+  if (config.contains("predictor.card")) options.card = config.string("predictor.card");
+  options.size_px = integer(config, "predictor.size_px");
+  options.flip = config.boolean("predictor.flip");
+  return {std::move(options)};
+}
+
 std::vector<std::unique_ptr<DepthPredictor>> make_predictors(const Config& config) {
   std::vector<std::unique_ptr<DepthPredictor>> result;
-  const auto name = config.string("predictor.name");
-  if (name == "files") {
-    result.push_back(make_files_predictor(config));
-  } else if (name == "ensemble") {
-    for (const auto& member : ensemble_members(config)) {
-      result.push_back(make_network_predictor(config, {.name = member}));
-    }
-  } else {
-    predictors::NetworkOptions options{.name = name};
-    options.weights = config.string("predictor.path");
-    if (config.contains("predictor.card")) options.card = config.string("predictor.card");
-    result.push_back(make_network_predictor(config, std::move(options)));
+  const auto wanted = networks(config);
+  if (wanted.empty()) result.push_back(make_files_predictor(config));
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const auto precision = key_of_member(config, i, "precision");
+    result.push_back(predictors::make_network(wanted[i], run_options(config, precision)));
   }
   return result;
 }

@@ -4,12 +4,14 @@
 
 #include "config/config.hpp"
 #include "core/predictor.hpp"
+#include "media/handed_on.hpp"
 #include "pipeline/depth_job.hpp"
 #include "pipeline/depth_output.hpp"
 #include "pipeline/eval_job.hpp"
 #include "pipeline/mesh_job.hpp"
 #include "pipeline/models_job.hpp"
 #include "pipeline/sbs_video.hpp"
+#include "predictors/predictor_factory.hpp"
 
 #include <filesystem>
 #include <memory>
@@ -38,6 +40,7 @@ namespace vergence::pipeline {
 // learned method is made too. Throws Error(kUsage) for keys that contradict each other.
 [[nodiscard]] SbsPhotoOptions sbs_photo_options(const config::Config& config);
 [[nodiscard]] SbsNaming sbs_naming(const config::Config& config);
+[[nodiscard]] media::HandedOn handed_on(const config::Config& config);
 [[nodiscard]] SbsBatchOptions sbs_batch_options(const config::Config& config);
 
 // The groups `temporal` and `video`, for every kind of video job. `settings` holds them, `stereo`
@@ -69,6 +72,10 @@ namespace vergence::pipeline {
 
 // All of `models`; the networks come from the command line.
 [[nodiscard]] FetchRequest fetch_request(const config::Config& config);
+
+// The networks that the group `predictor` names, with their settings: several for an ensemble, none
+// for a folder of maps. Throws Error(kUsage) for an ensemble of fewer than two different ones.
+[[nodiscard]] std::vector<predictors::NetworkOptions> networks(const config::Config& config);
 
 // The networks of the group `predictor`: several for an ensemble, otherwise one (a folder of maps
 // is one too).

@@ -154,10 +154,10 @@ media::PictureView view_of(const stereo::LayoutOptions& options) {
 }
 
 // What the photo carries goes on with its frame; a colour profile not with pictures of depth.
-media::WriteOptions write_options(const media::Picture& picture,
-                                  const stereo::LayoutOptions& layout, int jpeg_quality) {
-  media::WriteOptions write{.jpeg_quality = jpeg_quality, .carried = picture.blocks};
-  if (stereo::shows_depth(layout.layout)) write.carried.icc.clear();
+media::WriteOptions write_options(const media::Picture& picture, const SbsPhotoOptions& options) {
+  media::WriteOptions write{.jpeg_quality = options.jpeg_quality,
+                            .carried = media::blocks_to_hand_on(picture.blocks, options.metadata)};
+  if (stereo::shows_depth(options.frame.layout.layout)) write.carried.icc.clear();
   return write;
 }
 
@@ -318,7 +318,7 @@ std::vector<fs::path> SbsPhotoJob::make(const SbsItem& item, Progress& progress)
   report(item.input, scene, maker);
   keep_depth(item, scene, media::display_rgb8(picture));
   const auto& layout = options_.frame.layout;
-  auto write = write_options(picture, layout, options_.jpeg_quality);
+  auto write = write_options(picture, options_);
   if (item.second_output.empty()) {
     write.view = view_of(layout);
     media::write_picture(item.output, frame, write);

@@ -4,6 +4,7 @@
 
 #include "core/predictor.hpp"
 #include "core/progress.hpp"
+#include "media/handed_on.hpp"
 #include "media/picture.hpp"
 #include "pipeline/depth_job.hpp"
 #include "pipeline/iw3_export.hpp"
@@ -34,6 +35,7 @@ struct SbsPhotoOptions {
   std::vector<stereo::ConvergenceKey> convergence_keys;  // of which the first counts
   std::optional<stereo::Autocrop> autocrop;
   int jpeg_quality = 95;
+  media::HandedOn metadata = media::HandedOn::kAll;
   std::filesystem::path depth_export;  // a folder; empty = none
 };
 

@@ -237,13 +237,14 @@ void VrPhotoJob::write(const SbsItem& item, const cv::Mat& frame,
                        const std::array<cv::Mat, 2>& eyes,
                        const media::PictureBlocks& carried) const {
   const auto spherical = spherical_tag(options_.frame);
+  const auto handed_on = media::blocks_to_hand_on(carried, options_.metadata);
   if (const auto format = media::stereo_photo_format(item.output)) {
     media::StereoPhotoOptions write;
     write.quality = options_.jpeg_quality;
     write.spherical = spherical;
     if (!spherical) write.fov_x = options_.frame.fov;
     write.baseline_m = options_.frame.ipd_m;
-    write.carried = carried;
+    write.carried = handed_on;
     media::write_stereo_photo(item.output, eyes[0], eyes[1], *format, write);
     return;
   }
@@ -251,7 +252,7 @@ void VrPhotoJob::write(const SbsItem& item, const cv::Mat& frame,
   write.jpeg_quality = options_.jpeg_quality;
   write.view.spherical = spherical;
   write.view.stereo = stereo_tag(options_.frame);
-  write.carried = carried;
+  write.carried = handed_on;
   media::write_picture(item.output, frame, write);
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/predictor.hpp"
 #include "core/progress.hpp"
+#include "media/handed_on.hpp"
 #include "media/picture.hpp"
 #include "pipeline/depth_job.hpp"
 #include "pipeline/sbs_files.hpp"
@@ -48,6 +49,7 @@ struct VrOptions {
   bool scale_by_fov = true;
   std::optional<OwnDepth> own;
   int jpeg_quality = 95;
+  media::HandedOn metadata = media::HandedOn::kAll;  // of photos; of videos in `job`
   DeviceLimits limits;
   // Of inputs that show both eyes: pipeline/vr_relayout.hpp.
   bool change_ipd = false;

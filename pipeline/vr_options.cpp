@@ -157,6 +157,7 @@ VrOptions vr_options(const Config& config) {
   options.scale_by_fov = !config.set_by_user("scale.median_m");
   options.own = own_depth(config);
   options.jpeg_quality = static_cast<int>(config.integer("output.jpeg_quality"));
+  options.metadata = handed_on(config);
   options.change_ipd = config.set_by_user("stereo.ipd_mm");
   options.input_ipd_m = config.number("input.ipd_mm") / 1000.0;
   options.panorama_keyframes = static_cast<int>(config.integer("temporal.panorama_keyframes"));

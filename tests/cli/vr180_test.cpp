@@ -162,6 +162,23 @@ TEST_F(Vr180, PicturesOfBothEyesKeepBoth) {
             3.0);
 }
 
+TEST_F(Vr180, WhatIsHandedOnIsTheUsersChoice) {
+  write_panorama("in.jpg");
+  run(
+      fmt::format("exiftool -q -overwrite_original -GPSLatitude=48.1 -GPSLatitudeRef=N "
+                  "-DateTimeOriginal='2024:05:06 07:08:09' '{}'",
+                  (folder_ / "in.jpg").string()));
+  const auto told = [&](const char* setting) {
+    (void)vr180({"in.jpg", "--depth", "depth.npy", setting});
+    return exiftool("in_180_LR.jpg", "-GPSLatitude -DateTimeOriginal");
+  };
+  EXPECT_THAT(told("output.metadata=all"), AllOf(HasSubstr("48.1"), HasSubstr("2024")));
+  EXPECT_THAT(told("output.metadata=no_place"), AllOf(Not(HasSubstr("48.1")), HasSubstr("2024")));
+  EXPECT_EQ(told("output.metadata=none"), "");
+  EXPECT_THAT(exiftool("in_180_LR.jpg", "-XMP-GPano:ProjectionType"), HasSubstr("equirectangular"))
+      << "viewers know what it is all the same";
+}
+
 TEST_F(Vr180, BothEyesNeedNoNetwork) {
   media::write_picture(folder_ / "pair_180_LR.png", scene(256, 128));
   write_clip("clip_180_LR.mp4", "256x128", 3);
@@ -340,6 +357,21 @@ TEST_F(Vr180, RefusesWhatCannotBe) {
   EXPECT_THAT(failing(2, {"in.mp4", "video.max_bitrate_kbps=1000"}), HasSubstr("video.crf"));
   EXPECT_THAT(names(), ElementsAre("depth.npy", "depth.npy.toml", "in.mp4", "in.png"))
       << "nothing is left behind";
+}
+
+TEST_F(Vr180, FieldsOfViewMayBeAsWideAsTheirLimits) {
+  write_panorama("in.png");
+  for (const char* limit :
+       {"vr.projection=flat vr.fov_deg=150", "vr.projection=flat vr.fov_deg=10",
+        "vr.projection=fisheye vr.fov_deg=220", "vr.projection=half_equirectangular vr.fov_deg=10",
+        "vr.projection=half_equirectangular vr.fov_deg=180"}) {
+    const std::string both = limit;
+    const auto space = both.find(' ');
+    EXPECT_EQ(vr180({"in.png", "--depth", "depth.npy", "-o", "out.png", both.substr(0, space),
+                     both.substr(space + 1)}),
+              "out.png\n")
+        << limit;
+  }
 }
 
 TEST_F(Vr180, WrongShapesWithoutMetadataAreNotGuessedAt) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What pictures that are written say of themselves, and what they hand on of their photo.
 #include "core/output_file.hpp"
+#include "media/handed_on.hpp"
 #include "media/picture.hpp"
 #include "media/stereo_photo.hpp"
 #include "tests/media/fixtures.hpp"
@@ -9,6 +10,7 @@
 #include <array>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace vergence::media {
@@ -17,6 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 using test::gradient_rgb;
 using test::TemporaryFolder;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 constexpr SphericalTag kVr180{.left = 0.25, .right = 0.25};
 constexpr std::array kTaggedFormats{"a.jpg", "a.png", "a.tif", "a.webp", "a.avif"};
@@ -193,6 +197,36 @@ TEST(PhotoTags, AResultHandsOnWhatStillHolds) {
   }
   EXPECT_FALSE(photo.blocks.icc.empty());
   EXPECT_EQ(exiftool(folder / "a.jpg", "-validate -s3"), "OK\n");
+}
+
+TEST(PhotoTags, ThePlaceMayStayAtHome) {
+  const TemporaryFolder folder;
+  make_phone_photo(folder);
+  test::run(
+      fmt::format("exiftool -q -n -overwrite_original -XMP-exif:GPSLatitude=47.5 "
+                  "-XMP-photoshop:City=Rome -XMP-photoshop:Country=Italy "
+                  "-XMP-iptcCore:Location=Pier -XMP-iptcCore:CountryCode=IT "
+                  "-XMP-iptcExt:LocationShownCity=Rome '{}'",
+                  (folder / "photo.jpg").string()));
+  const auto photo = read_picture(folder / "photo.jpg");
+  const auto places =
+      "-a -s3 -GPS:all -XMP:GPSLatitude -City -Country -Location -CountryCode "
+      "-LocationShownCity";
+  write_picture(folder / "all.jpg", photo.rgb, {.carried = photo.blocks});
+  ASSERT_THAT(exiftool(folder / "all.jpg", places),
+              AllOf(HasSubstr("47"), HasSubstr("Rome"), HasSubstr("Italy"), HasSubstr("Pier")));
+  write_picture(folder / "no_place.jpg", photo.rgb,
+                {.carried = blocks_to_hand_on(photo.blocks, HandedOn::kNoPlace)});
+  EXPECT_EQ(exiftool(folder / "no_place.jpg", places), "");
+  EXPECT_EQ(exiftool(folder / "no_place.jpg",
+                     "-s3 -f -Make -DateTimeOriginal -LensModel -XMP-dc:Title -ProfileClass"),
+            "Acme\n2024:05:06 07:08:09\nFifty\nHarbour\nDisplay Device Profile\n");
+  EXPECT_EQ(exiftool(folder / "no_place.jpg", "-validate -s3"), "OK\n");
+  write_picture(folder / "none.jpg", photo.rgb,
+                {.carried = blocks_to_hand_on(photo.blocks, HandedOn::kNothing)});
+  EXPECT_EQ(exiftool(folder / "none.jpg", "-a -s3 -EXIF:all -XMP:all"), "");
+  EXPECT_EQ(exiftool(folder / "none.jpg", "-s3 -ProfileClass"), "Display Device Profile\n")
+      << "colours stay";
 }
 
 TEST(PhotoTags, TiffKeepsTheCameraTheDateAndTheProfile) {

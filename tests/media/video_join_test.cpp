@@ -28,6 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using media::EncodeOptions;
+using media::HandedOn;
 using media::JoinOptions;
 using media::SegmentWriter;
 using media::StereoTag;
@@ -280,6 +281,26 @@ TEST(VideoJoin, Mp4KeepsEverything) {
     EXPECT_EQ(packets(folder / "out.mp4", stream), packets(input, stream)) << stream;
   }
   EXPECT_EQ(times(folder / "out.mp4"), times(input));
+}
+
+TEST(VideoJoin, ThePlaceMayStayAtHome) {
+  const TemporaryFolder folder;
+  make_mp4(folder.path());
+  ffmpeg(folder.path(),
+         "-i in.mp4 -map 0 -c copy -metadata location=+48.1+011.5/ -metadata title=Walk "
+         "-metadata creation_time=2024-05-06T07:08:09Z placed.mp4");
+  const auto words = [&](HandedOn what) {
+    Work work;
+    work.join.metadata = what;
+    make_3d(folder / "placed.mp4", folder / "out.mp4", work);
+    return probe(folder / "out.mp4",
+                 "-show_entries format_tags:stream_tags=language,creation_time");
+  };
+  EXPECT_THAT(words(HandedOn::kAll), AllOf(HasSubstr("+48.1"), HasSubstr("Walk")));
+  EXPECT_THAT(words(HandedOn::kNoPlace), AllOf(Not(HasSubstr("48.1")), HasSubstr("Walk"),
+                                               HasSubstr("2024"), HasSubstr("deu")));
+  EXPECT_THAT(words(HandedOn::kNothing), AllOf(Not(HasSubstr("48.1")), Not(HasSubstr("Walk")),
+                                               Not(HasSubstr("2024")), HasSubstr("deu")));
 }
 
 TEST(VideoJoin, Mp4IsWholeAndSaysHowTheEyesLie) {
