@@ -31,6 +31,12 @@ constexpr float kTear = 0.7F;
 // below is mostly nearer than the surface beside them.
 constexpr float kOneEnd = 1.0F;
 
+// Share of the surface's last pixel in what fills a hole, beside what is beyond it.
+constexpr float kStretched = 0.5F;
+
+// Pixels whose parallax differs by no more show the same surface, pixels.
+constexpr float kSameSurface = 1.5F;
+
 // Where near surfaces end, beyond the centre of their last pixel, pixels: the pixel before a hole
 // and the first of the hole fade around kFadeMiddle, from kFadeFrom on. That pixel is a mixture,
 // and where in it the surface ends is not known.
@@ -41,6 +47,9 @@ constexpr float kFadeTo = 1.0F;
 
 // Steps of a displacement are no finer than this.
 constexpr float kStepsPerPixel = 256.0F;
+
+// And no displacement has more of them, in 16 bits.
+constexpr float kMostSteps = 32000.0F;
 
 constexpr auto kSeen = static_cast<unsigned char>(Visibility::kVisible);
 constexpr auto kRim = static_cast<unsigned char>(Visibility::kRim);
@@ -95,7 +104,7 @@ void SphereView::trace(const SphereParallax& parallax, Eye eye, int type) {
   // Fills may come from twice as far as anything moves.
   const float greatest = 2.0F * parallax.reach() + 4.0F;
   float steps = kStepsPerPixel;
-  while (steps * greatest > 32000.0F) steps *= 0.5F;
+  while (steps * greatest > kMostSteps) steps *= 0.5F;
   px_per_step_ = 1.0F / steps;
   const int height = domain_.size.height;
   const int band = (height + kNumBands - 1) / kNumBands;
@@ -128,6 +137,7 @@ void SphereView::trace_row(int y, const SphereParallax& parallax, Eye eye, Scanl
   fill_pass_.take_row(y, row, shift.data());
   store_row(y, row);
   for (const FilledRun& run : holes_[static_cast<std::size_t>(y)]) {
+    mirror_beyond(y, run, eye, shift);
     soften_end(y, run, eye, row, shift);
   }
   close_row(y);
@@ -160,6 +170,39 @@ void SphereView::store_row(int y, const ScanlineRow& row) {
     }
     origin.far = static_cast<std::int16_t>(std::lround(moved / px_per_step_));
     origin.share = static_cast<std::int16_t>(std::lround(pixel.weight * kWhole));
+  }
+}
+
+// The last pixel of a hole before the surface behind. All around, holes go on at the other border.
+int SphereView::far_end(int y, const FilledRun& run, Eye eye) const {
+  const int width = domain_.size.width;
+  int end = eye == Eye::kRight ? run.last - 1 : run.first;
+  if (!domain_.wrap_columns || end != (eye == Eye::kRight ? width - 1 : 0)) return end;
+  for (const FilledRun& other : holes_[static_cast<std::size_t>(y)]) {
+    if (eye == Eye::kRight && other.first == 0) end += other.last;
+    if (eye == Eye::kLeft && other.last == width) end -= width - other.first;
+  }
+  return end;
+}
+
+// Fills are in part what the surface behind shows as far beyond the end of the hole, so that they
+// have its texture and not stripes of its last pixel.
+void SphereView::mirror_beyond(int y, const FilledRun& run, Eye eye,
+                               const std::vector<float>& shift) {
+  const int end = far_end(y, run, eye);
+  auto* const origins = origins_.ptr<Origin>(y);
+  for (int x = run.first; x < run.last; ++x) {
+    Origin& origin = origins[x];
+    if (origin.share < kWhole) continue;  // it fades into what is on the other side
+    const int beyond = end - x;
+    const float far = static_cast<float>(origin.near) + static_cast<float>(beyond) / px_per_step_;
+    if (std::abs(beyond) > domain_.size.width / 4 || std::abs(far) > kMostSteps) continue;
+    const int behind = x + cvRound(static_cast<float>(origin.near) * px_per_step_);
+    const float change = shift[static_cast<std::size_t>(column(behind + beyond))] -
+                         shift[static_cast<std::size_t>(column(behind))];
+    if (std::abs(change) > kSameSurface) continue;
+    origin.far = static_cast<std::int16_t>(std::lround(far));
+    origin.share = static_cast<std::int16_t>(std::lround(kStretched * kWhole));
   }
 }
 

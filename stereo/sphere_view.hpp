@@ -51,6 +51,8 @@ class SphereView {
   void trace_row(int y, const SphereParallax& parallax, Eye eye, ScanlineRow& row,
                  std::vector<float>& shift);
   void store_row(int y, const ScanlineRow& row);
+  [[nodiscard]] int far_end(int y, const FilledRun& run, Eye eye) const;
+  void mirror_beyond(int y, const FilledRun& run, Eye eye, const std::vector<float>& shift);
   void soften_end(int y, const FilledRun& run, Eye eye, const ScanlineRow& row,
                   const std::vector<float>& shift);
   [[nodiscard]] int column(int x) const;
