@@ -7,6 +7,8 @@
 #include "config/sweep.hpp"
 #include "core/error.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace vergence::cli {
@@ -62,13 +64,25 @@ std::string whole_configuration(const CommandLine& line) {
   return text + settings(line, config);
 }
 
-// The jobs that a multirun with these arguments would have: "0: mesh=quest threads=1".
+// The jobs that a multirun with these arguments would have: "0: mesh=quest threads=1". Throws
+// ConfigError with the mistakes of all of them.
 std::string jobs(const CommandLine& line) {
   std::string text;
-  std::size_t number = 0;
-  for (const auto& job : config::expand_sweeps(compose_request(line))) {
-    text += fmt::format("{}: {}\n", number++, fmt::join(job, " "));
+  auto request = compose_request(line);
+  std::vector<std::string> mistakes;
+  for (const auto& job : config::expand_sweeps(request)) {
+    request.overrides = request.job.overrides = job;
+    try {
+      static_cast<void>(config::compose(request));
+    } catch (const config::ConfigError& error) {
+      for (const auto& mistake : error.diagnostics()) {
+        const bool is_new = std::find(mistakes.begin(), mistakes.end(), mistake) == mistakes.end();
+        if (is_new) mistakes.push_back(mistake);
+      }
+    }
+    text += fmt::format("{}: {}\n", request.job.number++, fmt::join(job, " "));
   }
+  if (!mistakes.empty()) throw config::ConfigError(std::move(mistakes));
   return text;
 }
 

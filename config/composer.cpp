@@ -84,6 +84,9 @@ class Composer {
     defaults_tree_ = std::move(files.tree);
     defaults_table_ = table_of(files.layers);
     for (const auto& layer : files.layers) add_layer(layer);
+    for (const auto& rule : schema_.rules()) {
+      if (!rule.group.empty()) join_elements(rule);
+    }
     before_arguments_ = tree_;
     for (const auto& change : of_values) apply(change);
     prune(tree_);
@@ -99,6 +102,7 @@ class Composer {
     } else if (const KeyRule* rule = rule_for(key)) {
       if (node.is_mandatory()) return;
       if (const auto wrong = coerce(node, *rule)) tell(key, node, *wrong);
+      if (!rule->group.empty()) check_elements(node, path);
     } else if (auto* table = node.as<Value::Table>()) {
       for (auto& [name, value] : *table) {
         path.push_back(name);
@@ -115,6 +119,17 @@ class Composer {
           fmt::format("unknown key '{}' ({}){}\n  a key of your own is written "
                       "\"+{}\" there",
                       key, node.origin, advice_for_unknown_key(key, known()), name));
+    }
+  }
+
+  // The tables of a list that may hold those of a group.
+  void check_elements(Value& list, Path& path) {
+    auto* items = list.as<Value::List>();
+    for (std::size_t i = 0; items != nullptr && i < items->size(); ++i) {
+      if ((*items)[i].as<Value::Table>() == nullptr) continue;
+      path.push_back(std::to_string(i));
+      check((*items)[i], path);
+      path.pop_back();
     }
   }
 
@@ -211,6 +226,28 @@ class Composer {
     Value* target = &tree_;
     for (const auto& name : package) target = &table_at(*target, name);
     merge(*target, content);
+  }
+
+  // Options that are mounted at the elements of a list ("predictor@predictor.members.1") lie in a
+  // table of their numbers first.
+  void join_elements(const KeyRule& rule) {
+    Value* node = find(tree_, split_key(rule.key));
+    const auto* numbered = node == nullptr ? nullptr : node->as<Value::Table>();
+    if (numbered == nullptr || numbered->empty()) return;
+    Value::List items;
+    for (std::size_t i = 0; i < numbered->size(); ++i) {
+      const Value* item = child(*node, std::to_string(i));
+      if (item == nullptr) {
+        diagnostics_.push_back(fmt::format(
+            "'{0}': elements are numbered from 0, and {1} is missing\n  to mount an option there "
+            "write '{2}@{0}.{1}=OPTION'",
+            rule.key, i, rule.group));
+        erase(*find(tree_, split_key(rule.group)), rule.key.substr(rule.key.rfind('.') + 1));
+        return;
+      }
+      items.push_back(*item);
+    }
+    node->data = std::move(items);
   }
 
   // The table `name` in `parent`; made when it is missing.

@@ -394,7 +394,9 @@ class Expansion {
       }
       if (!elsewhere.empty()) {
         text += fmt::format("\n  did you mean {}?", quoted_list(elsewhere));
-      } else if (!choice.is_deletion) {
+      }
+      if (!choice.is_deletion &&
+          (elsewhere.empty() || choice.item.package != dotted(choice.item.group))) {
         text += fmt::format("\n  to add it write '+{}={}'", key, fmt::join(choice.options, ","));
       }
       diagnostics_.push_back(std::move(text));

@@ -70,6 +70,8 @@ bool set_property(KeyRule& rule, const std::string& name, const Value& value) {
     rule.type = found->type;
   } else if (name == "doc" && text != nullptr) {
     rule.doc = *text;
+  } else if (name == "group" && text != nullptr) {
+    rule.group = *text;
   } else if (name == "unit" && text != nullptr) {
     rule.unit = *text;
   } else if (name == "values" && value.as<Value::List>() != nullptr) {
@@ -245,7 +247,15 @@ void Schema::read(const Value& table, Path& path) {
 const KeyRule* Schema::find(std::string_view key) const {
   const auto found = std::find_if(rules_.begin(), rules_.end(),
                                   [&](const KeyRule& rule) { return rule.key == key; });
-  return found == rules_.end() ? nullptr : &*found;
+  if (found != rules_.end()) return &*found;
+  for (const auto& rule : rules_) {
+    if (rule.group.empty() || !key.starts_with(rule.key + ".")) continue;
+    const auto inner = key.substr(rule.key.size() + 1);
+    const auto dot = inner.find_first_not_of("0123456789");
+    if (dot == 0 || dot == std::string_view::npos || inner[dot] != '.') continue;
+    return find(rule.group + std::string(inner.substr(dot)));
+  }
+  return nullptr;
 }
 
 std::vector<const KeyRule*> Schema::below(std::string_view table) const {
@@ -305,6 +315,7 @@ std::optional<std::string> coerce(Value& value, const KeyRule& rule) {
            fmt::format("\n  a list of one is written [{}]", to_inline_toml(value));
   }
   for (auto& item : *items) {
+    if (!rule.group.empty() && item.as<Value::Table>() != nullptr) continue;
     const Value given = item;
     if (!coerce_scalar(item, rule)) {
       return wrong + describe_value(given) + " in it" + nearest_words(item, rule);

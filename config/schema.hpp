@@ -24,6 +24,7 @@ struct KeyRule {
   std::optional<double> max;    // allowed itself
   std::string unit;
   std::string doc;
+  std::string group;  // elements of the list may also be tables of this group's keys
 };
 
 class Schema {
@@ -37,6 +38,7 @@ class Schema {
   // In the order of the file.
   [[nodiscard]] std::span<const KeyRule> rules() const { return rules_; }
 
+  // Also for a key within an element of a list that holds a group's tables.
   [[nodiscard]] const KeyRule* find(std::string_view key) const;
 
   // The rules below a table ("mesh.texture"); none if it is not one.

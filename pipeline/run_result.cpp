@@ -28,12 +28,6 @@ constexpr std::array<std::string_view, 7> kPictures = {".png",  ".jpg", ".jpeg",
 constexpr std::array<std::string_view, 4> kVideos = {".mp4", ".mkv", ".mov", ".webm"};
 constexpr int kPreviewQuality = 82;
 
-std::vector<std::string> network_names(const config::Config& config) {
-  auto name = config.string("predictor.name");
-  if (name == "ensemble") return config.strings("predictor.members");
-  return {std::move(name)};
-}
-
 // The file of a network that is known by its card and has one; `nano` is inside the program.
 std::optional<fs::path> weights_of(const std::string& name) {
   const auto known = predictors::known_models();
@@ -94,8 +88,10 @@ std::vector<NamedFile> files_named_by(const config::Config& config) {
     if (fs::is_regular_file(path, error)) files.push_back({rule.key, path});
   }
   if (!config.string("predictor.path").empty()) return files;
-  for (const auto& name : network_names(config)) {
-    if (auto weights = weights_of(name)) files.push_back({"weights of " + name, *weights});
+  for (const auto& network : networks(config)) {
+    const auto weights =
+        network.weights.empty() ? weights_of(network.name) : std::optional(network.weights);
+    if (weights) files.push_back({"weights of " + network.name, *weights});
   }
   return files;
 }

@@ -167,5 +167,46 @@ TEST_F(DefaultsList, FilesOutsideTheFolderAreOutOfReach) {
   EXPECT_THAT(wrong("defaults = ['/../x']"), ElementsAre(HasSubstr("there is no configuration")));
 }
 
+// ---- the networks of an ensemble, each mounted with keys of its own
+
+TEST(ListElements, TakeOptionsOfAGroup) {
+  const auto config = compose_shipped({"predictor=ensemble", "predictor.members.1.size_px=256",
+                                       "predictor@predictor.members.1=midas_v21_small"});
+  EXPECT_EQ(config.package_toml("predictor.members"),
+            "[{ name = \"nano\", path = \"\", size_px = 0, flip = false, precision = \"auto\" }, "
+            "{ name = \"midas_v21_small\", path = \"\", size_px = 256, flip = false, precision = "
+            "\"auto\" }]\n");
+  EXPECT_EQ(config.choice("predictor@predictor.members.1"), "midas_v21_small");
+  EXPECT_THAT(config.defaults_tree(),
+              HasSubstr("\n    predictor@predictor.members.0: nano\n      _self_\n"
+                        "    predictor@predictor.members.1: midas_v21_small\n"));
+  EXPECT_EQ(values_of(compose_text(config.to_toml())), values_of(config));
+}
+
+TEST(ListElements, MayBeNamesAndTablesTogether) {
+  const auto config = compose_shipped(
+      {"predictor=ensemble", "predictor.members=[nano,{name: tiefenrausch, flip: yes}]"});
+  EXPECT_EQ(config.string("predictor.members.0"), "nano");
+  EXPECT_TRUE(config.boolean("predictor.members.1.flip"));
+}
+
+TEST(ListElements, AreCheckedLikeTheGroup) {
+  EXPECT_THAT(mistakes({"predictor=ensemble", "predictor@predictor.members.1=tiefenrausch",
+                        "predictor.members.1.size_px=many"}),
+              ElementsAre("'predictor.members.1.size_px=many': expected an integer in [0, 4096] "
+                          "px, got the string \"many\""));
+  EXPECT_THAT(
+      mistakes({"predictor=ensemble", "predictor.members=[nano,{name: tiefenrausch, size: 1}]"}),
+      ElementsAre(HasSubstr("unknown key 'predictor.members.1.size'")));
+  EXPECT_THAT(mistakes({"predictor=ensemble", "predictor.members=[nano,[1]]"}),
+              ElementsAre(HasSubstr("expected a list of strings, got the list [1] in it")));
+}
+
+TEST(ListElements, AreNumberedWithoutGaps) {
+  EXPECT_THAT(mistakes({"predictor=ensemble", "predictor@predictor.members.2=tiefenrausch"}),
+              ElementsAre("'predictor.members': elements are numbered from 0, and 1 is missing\n  "
+                          "to mount an option there write 'predictor@predictor.members.1=OPTION'"));
+}
+
 }  // namespace
 }  // namespace vergence::config::test
