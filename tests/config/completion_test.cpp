@@ -11,7 +11,6 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::Not;
 
 std::vector<std::string> texts(std::string_view word, const ComposeRequest& request = {}) {
   std::vector<std::string> found;
