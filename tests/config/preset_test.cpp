@@ -12,7 +12,6 @@
 namespace vergence::config::test {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class Preset : public ::testing::Test {
