@@ -11,7 +11,6 @@ namespace vergence::config::test {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 using Arguments = std::vector<std::string>;
 

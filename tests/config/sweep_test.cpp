@@ -4,6 +4,7 @@
 
 #include "tests/config/support.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 namespace vergence::config::test {
@@ -112,7 +113,7 @@ TEST(Sweep, WrongRanges) {
            {"range(1e15)", "range() gives 1000000000000000 values, more than 100000"},
            {"range([1])", "range() takes numbers of at most 15 digits, not [1]"},
            {"range(range(3))", "range() takes no sweep"}}) {
-    EXPECT_EQ(wrong_value(value), "cannot read 'a=" + value + "': " + reason);
+    EXPECT_EQ(wrong_value(value), fmt::format("cannot read 'a={}': {}", value, reason));
   }
 }
 
