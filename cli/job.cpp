@@ -72,17 +72,6 @@ std::vector<std::string> repeatable(const std::vector<std::string>& overrides) {
   return result;
 }
 
-config::Config recorded_config(const fs::path& record_folder, const runs::Record& record,
-                               const CommandLine& line) {
-  return config::compose({.config_name = "config",
-                          .config_dirs = {record_folder},
-                          .overrides = repeatable(record.overrides),
-                          .job = {.number = std::max(0, record.number),
-                                  .name = line.command,
-                                  .inputs = line.inputs,
-                                  .overrides = record.swept}});
-}
-
 // The outputs of a job in a folder of its own.
 void put_into(const fs::path& folder, CommandLine& line) {
   const auto inside = [&](const std::string& name) {
@@ -114,6 +103,17 @@ void note_failure(runs::Record& record, const std::exception& error, const Host&
 }
 
 }  // namespace
+
+config::Config recorded_config(const fs::path& record_folder, const runs::Record& record,
+                               const CommandLine& line) {
+  return config::compose({.config_name = "config",
+                          .config_dirs = {record_folder},
+                          .overrides = repeatable(record.overrides),
+                          .job = {.number = std::max(0, record.number),
+                                  .name = line.command,
+                                  .inputs = line.inputs,
+                                  .overrides = record.swept}});
+}
 
 void run_command(const CommandLine& line, const config::Config& config, const Host& host) {
   auto work = work_for(line, config, host, host.console);

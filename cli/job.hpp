@@ -38,6 +38,11 @@ void run_command(const CommandLine& line, const config::Config& config, const Ho
                                       const std::vector<std::string>& arguments,
                                       const config::Config& config, const Host& host);
 
+// The configuration that a record keeps, below its own arguments. Throws ConfigError where that
+// does not suit this program.
+[[nodiscard]] config::Config recorded_config(const std::filesystem::path& record_folder,
+                                             const runs::Record& record, const CommandLine& line);
+
 // Where a job's outputs go.
 enum class Place {
   kAsTyped,   // where the command line says

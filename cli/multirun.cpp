@@ -131,6 +131,7 @@ class Planner {
     Plan result;
     Mistakes mistakes;
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      throw_if_interrupted();
       mistakes.watch([&] { add(i, share.threads, result); });
     }
     mistakes.throw_any();
@@ -187,6 +188,7 @@ runs::Multirun make_folders(const Typed& typed, const Plan& plan) {
                           .slurm_jobs = {},
                           .submitted_again = {}};
   for (std::size_t i = 0; i < plan.configs.size(); ++i) {
+    throw_if_interrupted();
     const auto subdir = plan.configs[i].string("run.sweep.subdir");
     // Names that repeat get a suffix of their own.
     const auto folder = runs::make_new_folder(multirun.folder / subdir);
@@ -218,8 +220,8 @@ class Reporter {
     const auto record = runs::read_record(runs::job_record_folder(multirun_, number));
     const auto settings = fmt::format("{}", fmt::join(record.swept, " "));
     if (record.status == runs::Status::kDone) {
-      spdlog::info("job {} of {} is done in {:.1f} s: {}", number, multirun_.job_folders.size(),
-                   record.seconds, settings);
+      spdlog::info("job {} of {} is done in {:.1f} s{}{}", number, multirun_.job_folders.size(),
+                   record.seconds, settings.empty() ? "" : ": ", settings);
     } else {
       host_.console.print(fmt::format("error: job {} ({}) {}: {}", number, settings,
                                       to_string(record.status), record.message));
@@ -285,6 +287,32 @@ fs::path folder_of_outputs(const CommandLine& line) {
 
 [[noreturn]] void throw_as(const runs::Record& record) {
   throw Error(static_cast<ErrorCode>(record.exit_code), record.message);
+}
+
+void enter(const fs::path& folder) {
+  std::error_code error;
+  fs::current_path(folder, error);
+  if (error) {
+    throw Error(fmt::format("cannot work in the folder '{}', where the job began: {}",
+                            folder.string(), reason_from_errno(error.value())))
+        .hint("make the folder again; the names of inputs count from there");
+  }
+}
+
+// Throws where a record cannot be repeated as it is, before anything is written.
+void check_record(const fs::path& folder, const runs::Record& record, const CommandLine& line) {
+  try {
+    static_cast<void>(recorded_config(fs::absolute(folder), record, line));
+  } catch (const config::ConfigError& error) {
+    std::vector<std::string> mistakes = {
+        fmt::format("the settings in '{}', of version {}, do not work with this program",
+                    folder.string(), record.version)};
+    mistakes.insert(mistakes.end(), error.diagnostics().begin(), error.diagnostics().end());
+    throw config::ConfigError(std::move(mistakes));
+  }
+  const auto here = fs::current_path();
+  enter(record.working_folder);
+  enter(here);
 }
 
 // Where and how the tasks of one job run.
@@ -356,7 +384,8 @@ void run_multirun(const Typed& typed, const Host& host) {
   check_subdirs(plan);
   auto multirun = make_folders(typed, plan);
   const auto options = launcher_options(plan.configs.front());
-  spdlog::info("{} jobs in '{}'", plan.records.size(), multirun.folder.string());
+  spdlog::info("{} job{} in '{}'", plan.records.size(), plan.records.size() == 1 ? "" : "s",
+               multirun.folder.string());
   Reporter reporter(multirun, host);
   const runs::LaunchCalls calls{.run =
                                     [&](int number) {
@@ -404,7 +433,7 @@ void run_worker(const std::string& folder, const Host& host) {
   const auto multirun = runs::read_multirun(folder);
   // A part belongs to a whole; what it has finished is kept.
   if (multirun.parts && multirun.launcher == "local") ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  fs::current_path(multirun.working_folder);
+  enter(multirun.working_folder);
   int failed = 0;
   for (std::string text; std::getline(std::cin, text);) {
     int number = -1;
@@ -424,6 +453,7 @@ void rerun(const Typed& typed, const Host& host) {
   const fs::path from = runs::record_folder(typed.line.rerun);
   const auto before = runs::read_record(from);
   auto line = parse_command_line(before.arguments);
+  check_record(from, before, line);
   fs::path job = from.parent_path();
   std::string wanted =
       (job.lexically_normal().has_filename() ? job : fs::absolute(job)).string() + "_rerun";
@@ -453,9 +483,9 @@ void rerun(const Typed& typed, const Host& host) {
   const auto records = folder / runs::kRecordFolder;
   runs::write_record(records, record);
   const auto here = fs::current_path();
-  fs::current_path(before.working_folder);
+  enter(before.working_folder);
   const auto after = run_job(records, Place::kInFolder, host);
-  fs::current_path(here);
+  enter(here);
   if (after.status != runs::Status::kDone) throw_as(after);
   const std::vector<runs::NamedRecord> both = {{"then", before}, {"now", after}};
   host.print(runs::to_table(runs::compare(both)));

@@ -2,6 +2,7 @@
 // What is printed in place of a job.
 #include "cli/answer.hpp"
 
+#include "config/config.hpp"
 #include "core/error.hpp"
 #include "tests/support/paths.hpp"
 
@@ -18,6 +19,7 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
+using testing::UnorderedElementsAre;
 
 class Answer : public ::testing::Test {
  protected:
@@ -94,6 +96,17 @@ TEST_F(Answer, ListsTheJobsOfASweep) {
   EXPECT_EQ(to({"config", "-m", "mesh=glob(d*)", "device=cpu", "threads=1,2"}),
             "0: mesh=dense device=cpu threads=1\n1: mesh=dense device=cpu threads=2\n"
             "2: mesh=desktop device=cpu threads=1\n3: mesh=desktop device=cpu threads=2\n");
+}
+
+TEST_F(Answer, TellsTheMistakesOfAllJobsOfASweep) {
+  try {
+    to({"config", "-m", "mesh=quest,nothing", "threads=1,many"});
+    FAIL() << "jobs that cannot be made were listed";
+  } catch (const config::ConfigError& error) {
+    EXPECT_THAT(error.diagnostics(),
+                UnorderedElementsAre(HasSubstr("unknown option 'nothing'"),
+                                     HasSubstr("'threads=many': expected an integer")));
+  }
 }
 
 TEST_F(Answer, SavesAPreset) {

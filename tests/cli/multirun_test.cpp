@@ -10,6 +10,8 @@
 #include "tests/cli/program.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using runs::Record;
 using runs::Status;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -48,6 +51,22 @@ class MultirunTest : public ProgramTest {
                        {});
   }
 };
+
+TEST_F(MultirunTest, CtrlCEndsTheComposingOfManyJobs) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto result =
+      vergence(sweep({"stereo.divergence=range(0,5,0.001)", "threads=1,2,3,4"}),
+               {.timeout_seconds = 20.0,
+                .signal_when =
+                    [&](const std::string&) {
+                      // The program listens by then, and has not composed them all.
+                      return std::chrono::steady_clock::now() - began > std::chrono::seconds(2);
+                    },
+                .signal_number = SIGINT});
+  EXPECT_EQ(result.exit_code, 130);
+  EXPECT_EQ(result.output + last_line(result.errors), "interrupted");
+  EXPECT_THAT(names(), ElementsAre("scene.png"));
+}
 
 TEST_F(MultirunTest, RunsAJobForEachCombinationTheFirstKeySlowest) {
   const auto result = vergence(sweep({"alignment.grid=true,false", "views.fov_deg=95,100,105"}));
@@ -340,6 +359,35 @@ TEST_F(MultirunTest, RefusesSweepsOverItsOwnKeys) {
   const auto result = vergence(sweep({"run.seed=1,2"}));
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_FALSE(fs::exists(folder_ / "sweep"));
+}
+
+TEST_F(MultirunTest, SaysWhatOfARecordCannotBeRepeated) {
+  ASSERT_EQ(vergence(quick({"depth", "scene.png", "run.dir=job", "threads=1"})).exit_code, 0);
+  write_file(folder_ / "job/.vergence/config.toml", std::string("device = \"cpu\"\nspeed = 3\n"));
+  const auto changed = vergence({"--rerun", "job"});
+  EXPECT_EQ(changed.exit_code, 2);
+  EXPECT_THAT(changed.errors,
+              AllOf(StartsWith("error: the settings in 'job/.vergence', of version "),
+                    HasSubstr(", do not work with this program\nerror: ")));
+  EXPECT_THAT(changed.errors, HasSubstr("\nerror: unknown key 'speed' ("));
+  EXPECT_FALSE(fs::exists(folder_ / "job_rerun"));
+}
+
+TEST_F(MultirunTest, SaysThatTheFolderOfARecordedJobIsGone) {
+  fs::create_directory(folder_ / "there");
+  write_scene("there/scene.png");
+  ASSERT_EQ(vergence(quick({"depth", "scene.png", "run.dir=../job"}),
+                     {.working_folder = folder_ / "there"})
+                .exit_code,
+            0);
+  fs::remove_all(folder_ / "there");
+  const auto result = vergence({"--rerun", "job"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.errors,
+            "error: cannot work in the folder '" + (folder_ / "there").string() +
+                "', where the job began: no such file or directory; make the folder again; the "
+                "names of inputs count from there\n");
+  EXPECT_FALSE(fs::exists(folder_ / "job_rerun"));
 }
 
 }  // namespace
