@@ -188,10 +188,11 @@ TEST(Sweep, WhatIsNotOfferedSaysSo) {
 
 TEST(Sweep, KeysOfTheRunsThemselvesHoldForAllJobs) {
   for (const std::string key : {"run.record", "launcher", "hydra.run.dir", "launcher.workers"}) {
-    EXPECT_THAT(wrong({key + "=1,2"}),
-                ElementsAre("'" + key + "=1,2': '" + key +
-                            "' tells how runs are made and holds for all of them; it cannot be "
-                            "swept"));
+    EXPECT_THAT(
+        wrong({key + "=1,2"}),
+        ElementsAre(fmt::format("'{0}=1,2': '{0}' tells how runs are made and holds for all "
+                                "of them; it cannot be swept",
+                                key)));
   }
   EXPECT_TRUE(wrong({"run.record=true", "runner=1,2"}).empty());
   EXPECT_THAT(wrong({"~a=1,2"}),
