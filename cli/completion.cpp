@@ -69,6 +69,7 @@ complete -c vergence -f -k -a '(__vergence_complete)'
 struct Typed {
   std::vector<std::string> words = {""};
   bool in_quotes = false;  // the last word's quotes are still open
+  std::size_t quoted = 0;  // how much of it stands before them
 };
 
 Typed split(std::string_view line) {
@@ -80,6 +81,7 @@ Typed split(std::string_view line) {
       if (!typed.words.back().empty()) typed.words.emplace_back();
     } else if (quote == '\0' && (c == '\'' || c == '"')) {
       quote = c;
+      typed.quoted = typed.words.back().size();
     } else if (c == quote && quote != '\0') {
       quote = '\0';
     } else {
@@ -306,7 +308,7 @@ std::string completions(std::span<const std::string> arguments) {
   typed.words.erase(typed.words.begin());  // the program
   if (typed.words.empty()) return {};
   const std::string word = typed.words.back();
-  std::size_t cut = 0;  // readline has ended a word there
+  std::size_t cut = is_bash && typed.in_quotes ? typed.quoted : 0;  // readline ends a word there
   if (is_bash && arguments.size() > 2 && !typed.in_quotes) {
     const auto last = word.find_last_of(arguments[2]);
     if (last != std::string::npos) cut = last + 1;

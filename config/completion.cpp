@@ -10,6 +10,8 @@
 #include <set>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace vergence::config {
 namespace {
 
@@ -17,7 +19,7 @@ class Completer {
  public:
   explicit Completer(const ComposeRequest& request)
       : search_path_(search_folders(request.config_dirs), ignored_),
-        tree_(compose_tree(request, ignored_).written) {}
+        composition_(compose_tree(request, ignored_)) {}
 
   std::vector<Candidate> run(std::string_view word) {
     const auto sign = std::min(word.find_first_not_of("+~"), word.size());
@@ -44,6 +46,10 @@ class Completer {
     for (const auto& group : search_path_.groups()) {
       if (group.starts_with(word)) add(group + (ends_at_key ? "" : "="), "group");
     }
+    for (const auto& [name, option] : choices_) {
+      const bool is_mounted = name.find('@') != std::string::npos;
+      if (is_mounted && name.starts_with(word)) add(name + (ends_at_key ? "" : "="), "group");
+    }
     const auto dot = word.rfind('.');
     const std::size_t level = dot == std::string_view::npos ? 0 : dot + 1;
     std::set<std::string> seen;
@@ -59,6 +65,23 @@ class Completer {
     for (const auto& key : leaf_keys(tree_)) add_key(key);
     // A key that only some options have may be typed before the option.
     for (const auto& rule : Schema::shipped().rules()) add_key(rule.key);
+    for (const auto& key : keys_of_elements()) add_key(key);
+  }
+
+  // Those of the tables in lists that hold tables of a group's keys.
+  [[nodiscard]] std::vector<std::string> keys_of_elements() const {
+    std::vector<std::string> keys;
+    for (const auto& rule : Schema::shipped().rules()) {
+      const Value* node = rule.group.empty() ? nullptr : find(tree_, split_key(rule.key));
+      const auto* items = node == nullptr ? nullptr : node->as<Value::List>();
+      for (std::size_t i = 0; items != nullptr && i < items->size(); ++i) {
+        if ((*items)[i].as<Value::Table>() == nullptr) continue;
+        for (const auto& key : leaf_keys((*items)[i])) {
+          keys.push_back(fmt::format("{}.{}.{}", rule.key, i, key));
+        }
+      }
+    }
+    return keys;
   }
 
   void values(const std::string& key, std::string_view value) {
@@ -90,7 +113,9 @@ class Completer {
 
   std::vector<std::string> ignored_;
   SearchPath search_path_;
-  Value tree_;
+  Composition composition_;
+  const Value& tree_ = composition_.written;
+  const std::map<std::string, std::string>& choices_ = composition_.choices;
   std::string sign_;
   std::vector<Candidate> found_;
 };

@@ -146,6 +146,8 @@ TEST_F(Shell, BashGetsWhatComesBehindItsWordBreaks) {
   EXPECT_THAT(bash("vergence depth my"), ElementsAre("my\\ photo.jpg"));
   EXPECT_THAT(bash("vergence depth \"my"), ElementsAre("my photo.jpg"));
   EXPECT_THAT(bash("vergence depth input.depth=n"), ElementsAre("night\\ shots/"));
+  EXPECT_THAT(bash("vergence depth input.depth=\"my"), ElementsAre("my photo.jpg"));
+  EXPECT_THAT(bash("vergence depth 'input.depth=my"), ElementsAre("input.depth=my photo.jpg"));
   EXPECT_THAT(bash("vergence -cd configs mesh=mu"), ElementsAre("museum"));
   EXPECT_THAT(bash("vergence nothing-like-this"), ElementsAre(""));
 }

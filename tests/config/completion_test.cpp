@@ -51,6 +51,19 @@ TEST(Completion, KnowsWhatIsOnTheCommandLine) {
       << "whatever else is wrong there";
 }
 
+TEST(Completion, KnowsWhatElementsOfListsTake) {
+  const ComposeRequest ensemble{.overrides = {"predictor=ensemble"}};
+  EXPECT_THAT(texts("predictor@", ensemble),
+              ElementsAre("predictor@predictor.members.0=", "predictor@predictor.members.1=",
+                          "predictor@predictor.members.2=", "predictor@predictor.members.3="));
+  EXPECT_THAT(texts("predictor@predictor.members.1=tie", ensemble),
+              ElementsAre("predictor@predictor.members.1=tiefenrausch"));
+  EXPECT_THAT(texts("predictor.members.0.s", ensemble),
+              ElementsAre("predictor.members.0.size_px="));
+  EXPECT_THAT(texts("predictor.members.0.flip=t", ensemble),
+              ElementsAre("predictor.members.0.flip=true"));
+}
+
 TEST(Completion, TellsPathsFromOtherValues) {
   EXPECT_TRUE(takes_path("input.depth"));
   EXPECT_TRUE(takes_path("++input.depth"));
