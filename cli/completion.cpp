@@ -36,7 +36,7 @@ constexpr std::string_view kZsh = R"(#compdef vergence
 _vergence() {
   local line text
   local -a whole whole_shown open open_shown
-  for line in "${(@f)$("${words[1]/#\~/$HOME}" __complete zsh "${(j: :)words[1,CURRENT-1]} $PREFIX" 2>/dev/null)}"; do
+  for line in "${(@f)$("${words[1]/#\~/$HOME}" __complete zsh "${(j: :)words[1,CURRENT-1]} $QIPREFIX$PREFIX" 2>/dev/null)}"; do
     text=${line%%$'\t'*}
     [[ -z $text ]] && continue
     # What can go on gets no blank behind it.

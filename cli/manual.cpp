@@ -31,12 +31,24 @@ std::string plain(std::string_view text) {
   return result;
 }
 
+// Long lists of words may go on in the next line.
+std::string breakable(const std::string& words) {
+  std::string result;
+  for (const char c : words) {
+    result += c;
+    if (c == '|') result += "\\:";
+  }
+  return result;
+}
+
 std::string heading(const std::string& name, const std::string& summary) {
   std::string upper = name;
   std::transform(upper.begin(), upper.end(), upper.begin(),
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  // Keys are copied from here, so that no hyphens may come between.
   return fmt::format(
-      ".TH {} 1 \"\" \"Vergence {}\" \"User Commands\"\n.SH NAME\n{} \\- {}\n.SH SYNOPSIS\n",
+      ".TH {} 1 \"\" \"Vergence {}\" \"User Commands\"\n.nh\n.ad l\n.SH NAME\n{} \\- {}\n.SH "
+      "SYNOPSIS\n",
       plain(upper), VERGENCE_VERSION, plain(name), plain(summary));
 }
 
@@ -58,7 +70,7 @@ std::string keys(const Command& command) {
   std::string text;
   for (const auto& key : config::key_descriptions(command.key_prefixes)) {
     text += fmt::format(".TP\n\\fB{}\\fR=\\fI{}\\fR\n{} (default {})\n", plain(key.key),
-                        plain(key.type), plain(key.meaning), plain(key.value));
+                        breakable(plain(key.type)), plain(key.meaning), plain(key.value));
   }
   return text;
 }

@@ -157,6 +157,8 @@ TEST_F(Shell, ZshFinishesTheWord) {
   EXPECT_EQ(zsh("vergence mesh.tex"), "vergence mesh.texture.");
   EXPECT_EQ(zsh("vergence depth my"), "vergence depth my\\ photo.jpg ");
   EXPECT_EQ(zsh("vergence config --info sear"), "vergence config --info searchpath ");
+  EXPECT_EQ(zsh("vergence depth \"my"), "vergence depth \"my photo.jpg\" ");
+  EXPECT_EQ(zsh("vergence depth 'input.depth=my"), "vergence depth 'input.depth=my photo.jpg' ");
 }
 
 TEST_F(Shell, FishShowsDescriptions) {

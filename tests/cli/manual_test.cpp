@@ -66,6 +66,18 @@ TEST(Manual, NamesAllCommandsFlagsAndKeys) {
   EXPECT_THAT(page, HasSubstr("130"));
 }
 
+TEST(Manual, BreaksNoWordOfAKey) {
+  const vergence::test::TemporaryFolder folder;
+  for (const auto& command : commands()) {
+    write_file(folder / "page.1", manual_page(command));
+    const auto page = vergence::test::run_process(
+        {"/usr/bin/man", "-E", "UTF-8", "-l", (folder / "page.1").string()},
+        {.environment = {{"MANWIDTH", "80"}, {"MANPAGER", "cat"}}});
+    EXPECT_EQ(page.exit_code, 0) << page.errors;
+    EXPECT_EQ(page.output.find("\u2010\n"), std::string::npos) << command.name;
+  }
+}
+
 TEST(Manual, LinesThatLookLikeRequestsStayText) {
   const Command odd{"odd", "[a]", "a summary", ".so /etc/passwd\n'br \\n -x", 0, 0, {}, {}};
   const std::string page = manual_page(odd);
