@@ -4,12 +4,16 @@
 #include "core/error.hpp"
 #include "core/output_file.hpp"
 #include "core/text.hpp"
+#include "media/jpeg_tags.hpp"
 #include "media/picture.hpp"
 #include "media/stereo_photo.hpp"
 #include "media/video_reader.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <fstream>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <opencv2/imgproc.hpp>
@@ -22,10 +26,31 @@ namespace {
 using media::SphericalTag;
 using media::StereoTag;
 
+// The first bytes; none of what is not a regular file, since a pipe would wait for its writer.
+std::string head_of(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return {};
+  std::array<char, 12> head{};
+  std::ifstream stream(path, std::ios::binary);
+  stream.read(head.data(), head.size());
+  return {head.data(), static_cast<std::size_t>(stream.gcount())};
+}
+
+// Whether bytes begin like an MP4, MOV, Matroska or WebM file (HEIC and AVIF begin like MP4).
+bool is_video_head(std::string_view head) {
+  return head.starts_with("\x1A\x45\xDF\xA3") || (head.size() >= 8 && head.substr(4, 4) == "ftyp");
+}
+
+// By what a file begins with where that is plain, else by its name.
 bool is_photo(const fs::path& path) {
+  if (is_jpeg_file(path)) return true;
+  constexpr std::array<std::string_view, 4> kLikeMp4 = {".heic", ".heif", ".hif", ".avif"};
   const std::string extension = lower(path.extension().string());
+  if (std::find(kLikeMp4.begin(), kLikeMp4.end(), extension) != kLikeMp4.end()) return true;
   const auto known = media::picture_extensions();
-  return extension == ".mpo" || std::find(known.begin(), known.end(), extension) != known.end();
+  const bool named =
+      extension == ".mpo" || std::find(known.begin(), known.end(), extension) != known.end();
+  return named && !is_video_head(head_of(path));
 }
 
 std::string container_of(const std::string& name) {
@@ -123,6 +148,11 @@ cv::Mat first_picture(const fs::path& path) {
 }
 
 }  // namespace
+
+bool is_jpeg_file(const fs::path& path) {
+  const std::string head = head_of(path);
+  return media::is_jpeg({reinterpret_cast<const std::uint8_t*>(head.data()), head.size()});
+}
 
 FileSigns signs_of(const fs::path& path) {
   FileSigns signs;

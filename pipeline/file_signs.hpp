@@ -10,7 +10,11 @@
 
 namespace vergence::pipeline {
 
-// Of a video or a photo. Throws Error: missing, a folder, neither.
+// Whether a file begins like a JPEG, whatever its name says. False also where it cannot be read.
+[[nodiscard]] bool is_jpeg_file(const std::filesystem::path& path);
+
+// Of a video or a photo: by content where that tells a JPEG or a video, else by name. Throws Error:
+// missing, a folder, neither.
 [[nodiscard]] FileSigns signs_of(const std::filesystem::path& path);
 
 // A warning where the picture of a file, or the first one of a video, does not look like two eyes'

@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <fstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -115,14 +114,6 @@ TagReport tag_photo(const TagRequest& request, const VideoTags& tags, const std:
   write_file(target, {reinterpret_cast<const char*>(result.data()), result.size()});
   if (same) fs::permissions(target, mode, ignored);
   return {.written = target};
-}
-
-// The first bytes tell a JPEG; a folder or a missing file is left to whoever reads it.
-bool is_jpeg_file(const fs::path& path) {
-  std::array<char, 4> head{};
-  std::ifstream stream(path, std::ios::binary);
-  stream.read(head.data(), head.size());
-  return media::is_jpeg({reinterpret_cast<const std::uint8_t*>(head.data()), head.size()});
 }
 
 bool is_other_photo(const fs::path& path) {

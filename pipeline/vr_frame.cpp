@@ -25,7 +25,8 @@ constexpr float kInfinitelyFar = 1e9F;
 
 void check_fov(const VrFrameOptions& options, double least_deg, double most_deg) {
   const double fov = options.fov.degrees();
-  if (fov >= least_deg && fov <= most_deg) return;
+  constexpr double kRounding = 1e-9;  // 150 degrees come back from radians as a little more
+  if (fov >= least_deg - kRounding && fov <= most_deg + kRounding) return;
   throw Error(ErrorCode::kUsage,
               fmt::format("'vr.fov_deg' is {:g}, and a picture that is {} is {:g} to {:g} degrees "
                           "wide",

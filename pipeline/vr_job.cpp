@@ -215,6 +215,11 @@ std::optional<VrPair> VrPhotoJob::make_pair(const fs::path& path, const media::P
   const auto seen =
       recognise(path, picture.rgb.size(), claims_of(picture.metadata), asked_claims(asked));
   if (one_asked || (right.empty() && !seen.eyes.is_pair())) return std::nullopt;
+  if (asked.nadir.value() > 0.0) {
+    spdlog::warn(
+        "'{}' shows both eyes, which stay as they are: mask.nadir_deg changes nothing here",
+        path.string());
+  }
   if (right.empty()) check_eyes(path, media::display_rgb8(picture), seen, asked_claims(asked));
   spdlog::info("'{}': {}{}", path.string(), describe(seen), right.empty() ? "" : ", two pictures");
   progress.begin("making eyes", "frames", 1);

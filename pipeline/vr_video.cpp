@@ -105,6 +105,16 @@ void tell_limits(const VrOptions& options, const fs::path& output, const media::
   }
 }
 
+// Settings that would have to know every frame.
+void tell_what_is_for_photos(const fs::path& path, const VrOptions& options) {
+  std::vector<std::string> keys;
+  if (options.source.nadir.value() > 0.0) keys.emplace_back("mask.nadir_deg");
+  if (!options.depth.sky_mask.empty()) keys.emplace_back("sky.mask");
+  if (keys.empty()) return;
+  spdlog::warn("'{}' is a video: {} is for photos and changes nothing here", path.string(),
+               fmt::join(keys, " or "));
+}
+
 struct Depth {
   DepthSource source;
   VideoDepthMeaning meaning;
@@ -232,6 +242,7 @@ VideoSample sample_video(const fs::path& video, const VrOptions& options) {
     throw Error(ErrorCode::kUsage, "'--preview' of a video shows the depth of a network")
         .hint("leave input.depth away, or try a part with video.start and video.end");
   }
+  tell_what_is_for_photos(video, options);
   VideoSample sample;
   const auto& read = options.job.read;
   sample.info = media::VideoReader(video, read).info();
@@ -257,6 +268,7 @@ VideoSample sample_video(const fs::path& video, const VrOptions& options) {
 std::vector<fs::path> make_vr_video(const SbsItem& item, VrOptions options,
                                     const LazyNetworks& networks, Progress& progress) {
   check_container(item.output, options.frame);
+  tell_what_is_for_photos(item.input, options);
   auto& job = options.job;
   std::optional<media::VideoInfo> info;
   VideoView view;

@@ -142,6 +142,31 @@ TEST_F(Tag, IsClearAboutWhatIsWrong) {
   fails({"tag", "frag.mp4", "--as", "360"}, 1, "fragmented");
 }
 
+TEST_F(Tag, GoesByContentNotByName) {
+  media::write_picture(folder_ / "photo.jpg", scene(128, 64));
+  fs::rename(folder_ / "photo.jpg", folder_ / "photo.mp4");
+  EXPECT_EQ(vergence({"tag", "photo.mp4", "--as", "360"}).exit_code, 0);
+  EXPECT_THAT(vergence({"probe", "photo.mp4"}).output,
+              AllOf(HasSubstr("photo.mp4: photo"), HasSubstr("360 x 180")));
+  clip("film.mp4");
+  fs::rename(folder_ / "film.mp4", folder_ / "film.jpg");
+  EXPECT_EQ(vergence({"tag", "film.jpg", "--as", "sbs"}).exit_code, 0);
+  EXPECT_THAT(vergence({"probe", "film.jpg"}).output, HasSubstr("film.jpg: mp4, h264"));
+}
+
+TEST_F(Tag, DoesNotWaitForPipes) {
+  ASSERT_EQ(::mkfifo((folder_ / "pipe.mp4").c_str(), 0600), 0);
+  ProcessOptions options;
+  options.timeout_seconds = 20.0;
+  for (const char* command : {"tag", "probe"}) {
+    std::vector<std::string> arguments = {command, "pipe.mp4"};
+    if (std::string(command) == "tag") arguments.insert(arguments.end(), {"--as", "360"});
+    const auto result = vergence(arguments, options);
+    EXPECT_EQ(result.exit_code, 1) << command;
+    EXPECT_THAT(result.errors, HasSubstr("pipe.mp4'")) << command;
+  }
+}
+
 TEST_F(Tag, ExplainsQuickTime) {
   clip("film.mov");
   const auto result = vergence({"tag", "film.mov", "--as", "360"});

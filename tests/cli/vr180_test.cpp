@@ -321,6 +321,22 @@ TEST_F(Vr180, WarnsWhereADeviceCannotDecodeIt) {
                              HasSubstr("its sound is aac, which a toy may not play")));
 }
 
+TEST_F(Vr180, SaysWhichSettingsAreForPhotos) {
+  write_clip("in.mp4", "256x128", 2);
+  media::write_picture(folder_ / "sky.png", cv::Mat(32, 64, CV_8UC3, cv::Scalar::all(0)));
+  const std::vector<std::string> settings = {"in.mp4",
+                                             "-o",
+                                             "out.mp4",
+                                             "video.preset=ultrafast",
+                                             "mask.nadir_deg=20",
+                                             "sky.mode=file",
+                                             "sky.mask=sky.png"};
+  (void)vr180(settings);
+  EXPECT_THAT(errors_, HasSubstr("mask.nadir_deg or sky.mask is for photos"));
+  (void)vr180({"in.mp4", "--preview", "mask.nadir_deg=20"});
+  EXPECT_THAT(errors_, HasSubstr("mask.nadir_deg is for photos"));
+}
+
 TEST_F(Vr180, LevelsAndKeyFramesAreWhatWasAskedFor) {
   write_clip("in.mp4", "256x128", 30);
   for (const auto& [codec, level] : {std::pair("libx264", "51"), std::pair("libx265", "153")}) {
