@@ -4,8 +4,10 @@
 # vergence_add_module(NAME SOURCES ... [PRIVATE libs...])
 #   A shared object that is loaded on first use (core/module.hpp) because its libraries cost start-up
 #   time: target vergence_module_NAME, file lib/vergence/NAME.so.
-# vergence_add_tests(ROOM SOURCES ... [PRIVATE libs...] [LABELS ...] [LOCK name])
-#   One GoogleTest program per room; every test case is a CTest. Tests of one LOCK take turns.
+# vergence_add_tests(ROOM SOURCES ... [PRIVATE libs...] [LABELS ...] [LOCK name] [APART regex])
+#   One GoogleTest program per room, of which CTest runs each suite in a process (suites.cmake). Tests
+#   named like APART, SUITE.TEST, have one each, as all with the label slow: those that take seconds,
+#   so that all cores have work, or that need a fresh process. Processes of one LOCK take turns.
 function(vergence_add_room name)
   cmake_parse_arguments(arg "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE" ${ARGN})
   set(target vergence_${name})
@@ -38,7 +40,7 @@ function(vergence_add_module name)
 endfunction()
 
 function(vergence_add_tests room)
-  cmake_parse_arguments(arg "" "LOCK" "SOURCES;PRIVATE;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "" "LOCK;APART" "SOURCES;PRIVATE;LABELS" ${ARGN})
   set(target ${room}_tests)
   add_executable(${target} ${arg_SOURCES})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
@@ -53,10 +55,17 @@ function(vergence_add_tests room)
   if(arg_LOCK)
     set(lock RESOURCE_LOCK ${arg_LOCK})
   endif()
+  if("slow" IN_LIST arg_LABELS)
+    set(arg_APART ".")
+  endif()
+  set(tests ${CMAKE_CURRENT_BINARY_DIR}/${target}.cmake)
   # Properties lose their semicolons on the way, so that each carries one value only.
-  gtest_discover_tests(${target}
-    TEST_PREFIX "${room}/" DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES
-    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 600 ${lock}
-    ENVIRONMENT "VERGENCE_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
-    ENVIRONMENT_MODIFICATION "VERGENCE_BINARY_DIR=set:${PROJECT_BINARY_DIR}")
+  file(GENERATE OUTPUT ${tests} CONTENT "include([==[${PROJECT_SOURCE_DIR}/cmake/suites.cmake]==])
+vergence_add_suites(${room} [==[$<TARGET_FILE:${target}>]==]
+  [==[${CMAKE_CURRENT_BINARY_DIR}/${target}.txt]==] [==[${arg_APART}]==]
+  LABELS ${arg_LABELS} TIMEOUT 600 ${lock} WORKING_DIRECTORY [==[${CMAKE_CURRENT_BINARY_DIR}]==]
+  ENVIRONMENT [==[VERGENCE_SOURCE_DIR=${PROJECT_SOURCE_DIR}]==]
+  ENVIRONMENT_MODIFICATION [==[VERGENCE_BINARY_DIR=set:${PROJECT_BINARY_DIR}]==])
+")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${tests})
 endfunction()
