@@ -23,7 +23,6 @@ namespace vergence::test {
 namespace {
 
 namespace fs = std::filesystem;
-using media::PictureView;
 using media::SphericalTag;
 using media::StereoTag;
 using ::testing::ContainsRegex;

@@ -7,6 +7,7 @@
 #include "tests/media/fixtures.hpp"
 #include "tests/support/paths.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -111,7 +112,7 @@ TEST(PhotoTags, TheOrderOfAJpsPictureIsRead) {
                               {.view = {.stereo = StereoTag::kTopBottom}});
   EXPECT_FALSE(decode_picture(bytes, "a").metadata.right_eye_first);
   const std::string_view head = "_JPSJPS_";
-  const auto jps = std::ranges::search(bytes, head).begin();
+  const auto jps = std::search(bytes.begin(), bytes.end(), head.begin(), head.end());
   ASSERT_NE(jps, bytes.end());
   jps[11] = 0;  // the flags, behind the length and the separation
   const auto metadata = decode_picture(bytes, "a").metadata;

@@ -491,7 +491,8 @@ TEST(StereoPhoto, WrongMultiPictureIndicesAreSafe) {
   const Eyes eyes(64, 64);
   const auto good = encode_stereo_photo(eyes.left, eyes.right, StereoPhotoFormat::kMpo, {}, "a");
   const std::string_view head("MPF\0MM", 6);
-  const auto mpf = std::ranges::search(good, head).begin() - good.begin() + 4;
+  const auto mpf =
+      std::search(good.begin(), good.end(), head.begin(), head.end()) - good.begin() + 4;
   constexpr std::ptrdiff_t kSecond = 8 + 2 + 36 + 4 + 16;  // behind the header and the directory
   const auto changed = [&](std::ptrdiff_t field, std::uint32_t value) {
     auto bytes = good;
@@ -519,11 +520,15 @@ TEST(StereoPhoto, TheRightEyeMayComeFirst) {
   auto bytes = encode_stereo_photo(eyes.left, eyes.right, StereoPhotoFormat::kMpo, {}, "a");
   // MPIndividualNum: LONG, 1, the view.
   const std::vector<std::uint8_t> field{0xB1, 1, 0, 4, 0, 0, 0, 1, 0, 0, 0};
-  const auto first = std::ranges::search(bytes, field);
-  ASSERT_FALSE(first.empty());
-  const auto second = std::ranges::search(first.end(), bytes.end(), field.begin(), field.end());
-  ASSERT_FALSE(second.empty());
-  std::swap(*first.end(), *second.end());
+  const auto next = [&](auto from) {
+    return std::search(from, bytes.end(), field.begin(), field.end());
+  };
+  const auto first = next(bytes.begin());
+  ASSERT_NE(first, bytes.end());
+  const auto second = next(first + 1);
+  ASSERT_NE(second, bytes.end());
+  const auto size = static_cast<std::ptrdiff_t>(field.size());
+  std::swap(first[size], second[size]);
   const auto photo = decode_stereo_photo(bytes, "a.jpg");
   ASSERT_TRUE(photo);
   expect_pair(*photo, {eyes.right, eyes.left}, 2.0);

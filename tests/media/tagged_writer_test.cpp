@@ -30,7 +30,6 @@ using media::StereoTag;
 using media::VideoFormat;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 const std::string kEntries = "moov/trak/mdia/minf/stbl/stsd/";
 const std::string kQuarters = "0000000000000000000000004000000040000000";
