@@ -20,7 +20,6 @@ namespace fs = std::filesystem;
 using test::bytes_of;
 using test::error_of;
 using test::gradient_rgb;
-using test::largest_difference;
 using test::save_bytes;
 using test::TemporaryFolder;
 

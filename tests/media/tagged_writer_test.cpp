@@ -54,7 +54,7 @@ class TaggedWriter : public ::testing::Test {
   // Three frames, and the other streams of `source`.
   fs::path write(const std::string& name, const VideoFormat& format,
                  const std::string& codec = "libx264", const fs::path& source = {}) const {
-    const auto path = folder_ / name;
+    auto path = folder_ / name;
     EncodeOptions encode{.codec = codec};
     if (codec == "libx265" || codec == "libx264") encode.preset = "ultrafast";
     JoinOptions join;
