@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/command_line.hpp"
 
+#include "config/config.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -228,9 +229,10 @@ void check_inputs(const Command& command, const CommandLine& line) {
     throw Error(ErrorCode::kUsage, fmt::format("'{}' needs an input", command.name)).hint(usage);
   }
   if (count > command.max_inputs) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("'{}' has no use for '{}'", command.name,
-                            line.inputs[static_cast<std::size_t>(command.max_inputs)]))
+    const auto& extra = line.inputs[static_cast<std::size_t>(command.max_inputs)];
+    // Meant to be one, it tells what is wrong with its key.
+    if (extra.find('=') != std::string::npos) config::check_override(extra);
+    throw Error(ErrorCode::kUsage, fmt::format("'{}' has no use for '{}'", command.name, extra))
         .hint(usage);
   }
 }

@@ -3,6 +3,7 @@
 
 #include "config/composer.hpp"
 #include "config/interpolation.hpp"
+#include "config/override.hpp"
 #include "config/schema.hpp"
 #include "config/search_path.hpp"
 #include "config/suggestion.hpp"
@@ -202,6 +203,14 @@ Config compose(const ComposeRequest& request) {
   impl->composition = compose_tree(request, diagnostics);
   if (!diagnostics.empty()) throw ConfigError(std::move(diagnostics));
   return Config(std::move(impl));
+}
+
+void check_override(std::string_view argument) {
+  try {
+    static_cast<void>(parse_override(argument));
+  } catch (const SyntaxError& error) {
+    throw ConfigError({error.what()});
+  }
 }
 
 std::vector<std::string> groups() {

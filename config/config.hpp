@@ -111,6 +111,9 @@ class Config {
 // Throws ConfigError with every mistake that was found.
 [[nodiscard]] Config compose(const ComposeRequest& request);
 
+// Throws ConfigError where the argument cannot be read.
+void check_override(std::string_view argument);
+
 // The shipped groups ("mesh", "predictor", ...), sorted, and a group's options in sorted order.
 [[nodiscard]] std::vector<std::string> groups();
 [[nodiscard]] std::vector<std::string> options(std::string_view group);

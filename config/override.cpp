@@ -11,11 +11,20 @@
 namespace vergence::config {
 namespace {
 
-constexpr std::string_view kBlanks = " \t";
+constexpr std::string_view kBlanks = " \t\r\n";
+constexpr std::size_t kShown = 160;  // bytes of an argument that messages repeat in full
 constexpr std::string_view kEscapable = "\\()[]{}:=,\"' \t";
 
 constexpr std::string_view kFunctions =
     " (the functions are choice, range, glob, sort, int, float, str, bool and json_str)";
+
+// Of a long argument only the first part.
+std::string beginning(std::string_view argument) {
+  if (argument.size() <= kShown) return std::string(argument);
+  std::size_t end = kShown / 2;
+  while ((static_cast<unsigned char>(argument[end]) & 0xC0U) == 0x80U) --end;
+  return std::string(argument.substr(0, end)) + "...";
+}
 
 class Parser {
  public:
@@ -61,21 +70,42 @@ class Parser {
     return value;
   }
 
+  [[nodiscard]] static bool begins_character(char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }
+
+  // What stands around the position, in one line, and a caret below it. The caret counts
+  // characters, not bytes.
+  [[nodiscard]] std::string place() const {
+    std::size_t from = position_ > kShown / 2 ? position_ - kShown / 2 : 0;
+    std::size_t to = std::min(argument_.size(), position_ + kShown / 2);
+    while (from > 0 && !begins_character(argument_[from])) --from;
+    while (to < argument_.size() && !begins_character(argument_[to])) ++to;
+    std::string line = from > 0 ? "..." : "";
+    std::size_t column = line.size();
+    for (std::size_t i = from; i < to; ++i) {
+      const char c = argument_[i];
+      line += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+      if (i < position_ && begins_character(c)) ++column;
+    }
+    if (to < argument_.size()) line += "...";
+    return fmt::format("    {}\n    {:>{}}", line, '^', column + 1);
+  }
+
   [[noreturn]] void fail(const std::string& reason) const {
+    const bool is_long = argument_.size() > kShown;
+    std::string text = fmt::format(
+        "cannot read '{}': {}\n{}\n  if the value is a text, write it "
+        "in quotes",
+        beginning(argument_), reason, place());
+    if (is_long) throw SyntaxError(text);
     const std::string key(argument_.substr(0, begin_));
     std::string quoted = "\"";
     for (const char c : argument_.substr(begin_)) {
       if (c == '"') quoted += '\\';
       quoted += c;
     }
-    // The caret counts characters, not bytes.
-    const auto column =
-        std::count_if(argument_.begin(), argument_.begin() + static_cast<std::ptrdiff_t>(position_),
-                      [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
-    throw SyntaxError(fmt::format(
-        "cannot read '{}': {}\n    {}\n    {:>{}}\n  if the value is a text, write it in quotes: "
-        "{}",
-        argument_, reason, argument_, '^', column + 1, shell_quoted(key + quoted + "\"")));
+    throw SyntaxError(fmt::format("{}: {}", text, shell_quoted(key + quoted + "\"")));
   }
 
   void expect(char wanted) {

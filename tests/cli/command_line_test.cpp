@@ -90,6 +90,10 @@ TEST(CommandLine, SaysWhatIsMissingOrTooMuch) {
   EXPECT_THAT(message_of({"views", "a.jpg", "b.jpg", "-o", "d"}),
               testing::StartsWith("'views' has no use for 'b.jpg'"));
   EXPECT_THAT(message_of({"config", "a.jpg"}), testing::StartsWith("'config' has no use for"));
+  EXPECT_THAT(message_of({"config", "mesh:x=quest"}),
+              testing::StartsWith("cannot read 'mesh:x=quest': 'mesh:x' is not a key\n"));
+  EXPECT_THAT(message_of({"config", "--", "threads=2"}),
+              testing::StartsWith("'config' has no use for"));
   EXPECT_EQ(message_of({"config", "--cfg", "hydra"}),
             "'--cfg' knows nothing of 'hydra'; give --cfg job|all");
   EXPECT_EQ(message_of({"config", "--info", "default"}),

@@ -7,8 +7,10 @@
 namespace vergence::config::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 // The line that the printed configuration has for key "x" after `+x=VALUE`.
 std::string printed(const std::string& value) {
@@ -184,6 +186,24 @@ INSTANTIATE_TEST_SUITE_P(
                    "cannot read 'a b=1': 'a b' is not a key\n  a key is names with dots between "
                    "them; a name has letters, digits, '_', '-' or '$'"},
         SyntaxCase{"a=\xFF", "argument 'a=\\xFF' is not UTF-8 text"}));
+
+TEST(Override, LineBreaksAreBlanks) {
+  const auto config = compose_shipped({"+l=[1,\n  2\n]\n", "+t={a: 1,\r\n b:\n2}", "+s= a\nb \n"});
+  EXPECT_EQ(config.package_toml("l"), "[1, 2]\n");
+  EXPECT_EQ(config.integer("t.b"), 2);
+  EXPECT_EQ(config.string("s"), "a\nb");
+  EXPECT_THAT(mistakes({"a=[1,\n\t("}), ElementsAre(HasSubstr("\n    a=[1,  (\n           ^\n")))
+      << "the caret stands below what it means";
+}
+
+TEST(Override, LongOnesAreNotRepeatedInFull) {
+  const std::string before(5000, 'x');
+  const auto told = mistakes({"a=" + before + "[\xC3\xBC" + before});
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_LT(told[0].size(), 500U);
+  EXPECT_THAT(told[0], AllOf(HasSubstr("cannot read 'a=xxx"), HasSubstr("xxx[\xC3\xBCxxx"),
+                             HasSubstr("\n    " + std::string(83, ' ') + "^\n")));
+}
 
 TEST(Override, NestingIsBounded) {
   EXPECT_THAT(mistakes({"+a=" + std::string(100'000, '[')}),
