@@ -10,10 +10,13 @@ With SHARED_DIR a test that was skipped for want of the shared material counts a
 Exits with 1 when something failed or nothing was tested.
 """
 import pathlib
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
 MISSING_SHARED = "the shared material is missing"
+# A whole line: ctest cuts long outputs off anywhere.
+STARTED = re.compile(r"^\[ RUN +\] (\S+)$", re.MULTILINE)
 
 
 def skipped(text, has_shared):
@@ -65,8 +68,7 @@ def reported_outcomes(report, has_shared):
 def outcomes_of_tests(case, tests, report, has_shared):
     """(name, outcome, remark) of each of the `tests` of a process of GoogleTest."""
     outcomes = reported_outcomes(report, has_shared)
-    started = [line.split("]")[1].strip() for line in (case.findtext("system-out") or "").splitlines()
-               if line.startswith("[ RUN ")]
+    started = STARTED.findall(case.findtext("system-out") or "")
     end = f"the process ended in {started[-1]}" if started else "the process ended before any test"
     for test in tests:
         yield test, *outcomes.get(test, ("failed", end))

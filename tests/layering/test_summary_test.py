@@ -5,8 +5,13 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree as ElementTree
 
 SUMMARY = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "test_summary.py"
+sys.path.insert(0, str(SUMMARY.parent))
+
+import test_summary  # pylint: disable=wrong-import-position
+
 PASSED = '<testcase name="ok" status="run"/>'
 FAILED = '<testcase name="bad" status="fail"><failure message=""/></testcase>'
 NOT_BUILT = ('<testcase name="gone" status="notrun"><skipped message="Unable to find executable"/>'
@@ -108,6 +113,13 @@ class TestSummary(unittest.TestCase):
             self.assertEqual((lines[-1], code), ("0 passed, 3 failed, 0 skipped", 1))
         lines, code = self.process_summary(told(TESTS[0]))
         self.assertEqual((lines[-1], code), ("1 passed, 2 failed, 0 skipped", 1))
+
+    def test_output_may_be_cut_off_anywhere(self):
+        output = "[ RUN      ] All/Room.IsLit/0\n[ RUN      ] Room.HasADoor\n"
+        for length in range(len(output)):
+            process = ElementTree.fromstring(PROCESS.format("run", output[:length]))
+            outcomes = list(test_summary.outcomes_of_tests(process, TESTS, pathlib.Path(), ""))
+            self.assertEqual([outcome for _, outcome, _ in outcomes], ["failed"] * 3)
 
     def test_half_a_report_is_none(self):
         lines, code = self.summary(PROCESS.format("run", ""), report="<testsuites><testcase")
