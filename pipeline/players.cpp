@@ -323,6 +323,10 @@ void warn_of_size(const FileSigns& signs, std::vector<std::string>& warnings) {
       to_string(*tags), signs.size.width, signs.size.height, eye_aspect(*tags, signs.size)));
 }
 
+bool leaves_something(const SphericalTag& tag) {
+  return tag.left + tag.right < 1.0 && tag.top + tag.bottom < 1.0;
+}
+
 void warn_of_boxes(const FileSigns& signs, std::vector<std::string>& warnings) {
   const auto v1 = of_v1(signs);
   const auto v2 = of_v2(signs);
@@ -340,6 +344,11 @@ void warn_of_boxes(const FileSigns& signs, std::vector<std::string>& warnings) {
                     to_string(*apple_says), to_string(*v2)));
   }
   if (!signs.boxes) return;
+  if (signs.boxes->sv3d && !leaves_something(*signs.boxes->sv3d)) {
+    warnings.emplace_back(
+        "the bounds in 'sv3d' leave nothing of the sphere, and some players cannot open such a "
+        "file: write the tags anew with `vergence tag`");
+  }
   if (signs.boxes->st3d == 4) {
     warnings.emplace_back(
         "the tag says that the right eye comes first, which hardly any player knows: swap the "

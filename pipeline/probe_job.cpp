@@ -33,6 +33,9 @@ std::string words_of(const std::optional<SphericalTag>& tag, StereoTag stereo) {
     case SphericalTag::Projection::kEquirectangular:
       break;
   }
+  if (tag->left + tag->right >= 1.0 || tag->top + tag->bottom >= 1.0) {
+    return eyes + ", equirectangular, but nothing of it";
+  }
   return fmt::format("{}, equirectangular {:.4g} x {:.4g} degrees", eyes,
                      360 * (1 - tag->left - tag->right), 180 * (1 - tag->top - tag->bottom));
 }

@@ -176,6 +176,8 @@ class VideoJob {
     format.right_first = options_.right_first;
     format.spherical = options_.spherical;
     format.apple = options_.apple;
+    format.hfov_deg = options_.hfov_deg;
+    format.baseline_m = options_.baseline_m;
     sink_format_.encode = options_.encode;
     sink_format_.eye_frames = options_.eye_frames;
     const double ticks = info.frame_rate.value() * info.time_base.value();

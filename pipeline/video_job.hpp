@@ -128,6 +128,8 @@ struct VideoJobOptions {
   bool right_first = false;
   std::optional<media::SphericalTag> spherical;
   bool apple = false;
+  double hfov_deg = 0.0;       // for Apple's boxes; 0 = not known
+  double baseline_m = 0.0;     // the same
   bool square_pixels = false;  // whatever the input's are
 
   EyeFrames eye_frames = EyeFrames::kPacked;

@@ -2,6 +2,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "media/video_reader.hpp"
+#include "media/video_tags.hpp"
 #include "pipeline/panorama_video.hpp"
 #include "pipeline/recognition.hpp"
 #include "pipeline/stereo_preview.hpp"
@@ -55,9 +56,22 @@ VideoView view_of_pipe(const SourceOptions& options) {
           }};
 }
 
+// FFmpeg does not know the box that says that the right eye lies on the left.
+Claims claims_of_file(const fs::path& path, const media::VideoInfo& info) {
+  Claims claims = claims_of(info);
+  if (claims.eyes || info.container.find("mp4") == std::string::npos) return claims;
+  constexpr int kRightLeft = 4;
+  const auto boxes = media::read_video_tags(path);
+  if (boxes && boxes->st3d == kRightLeft) {
+    claims.eyes = EyeLayout{EyeLayout::Packing::kSideBySide, false, /*right_first=*/true};
+    claims.evidence = "metadata";
+  }
+  return claims;
+}
+
 VideoView view_of(const fs::path& path, const SourceOptions& options,
                   const media::VideoReadOptions& read, const media::VideoInfo& info) {
-  const auto seen = recognise(path, info.size, claims_of(info), asked_claims(options));
+  const auto seen = recognise(path, info.size, claims_of_file(path, info), asked_claims(options));
   spdlog::info("'{}': {}", path.string(), describe(seen));
   check_eyes(path, media::display_rgb8(middle_frame(path, read)), seen, asked_claims(options));
   VideoView view;
@@ -306,6 +320,12 @@ std::vector<fs::path> make_vr_video(const SbsItem& item, VrOptions options,
   job.task = "making VR frames";
   job.stereo = stereo_tag(options.frame);
   job.spherical = spherical_tag(options.frame);
+  if (options.frame.projection == projection::PictureKind::kFlat) {
+    job.hfov_deg = options.frame.fov.degrees();
+  }
+  // A pair's own distance between the eyes is not known.
+  const bool made = needs_depth(options.frame) && (!view.eyes.is_pair() || options.change_ipd);
+  if (made) job.baseline_m = options.frame.ipd_m;
   job.square_pixels = true;
   job.container_may_change = options.container_may_change;
   return run_video_job(item.input, item.output, job, depth.source, progress).outputs;

@@ -201,6 +201,27 @@ TEST_F(Vr180, ThePreviewOfAPairShowsItsOwnEyes) {
   EXPECT_GT(sheet.at<cv::Vec3b>(300, 970)[2], 190);
 }
 
+TEST_F(Vr180, TheRightEyeMayLieOnTheLeft) {
+  run(
+      fmt::format("ffmpeg -v error -f lavfi -i color=red:s=64x64:r=24 -f lavfi -i "
+                  "color=blue:s=64x64:r=24 -filter_complex hstack -frames:v 2 -c:v libx264 "
+                  "-pix_fmt yuv420p '{}'",
+                  (folder_ / "in.mp4").string()));
+  ASSERT_EQ(vergence({"tag", "in.mp4", "--as", "vr180-sbs"}).exit_code, 0);
+  auto bytes = read_file(folder_ / "in.mp4", std::uintmax_t{1} << 24U);
+  const auto at = bytes.find("st3d");
+  ASSERT_NE(at, std::string::npos);
+  bytes[at + 8] = 4;
+  write_file(folder_ / "in.mp4", bytes);
+  (void)vr180({"in.mp4", "vr.layout=mono", "-o", "left.mp4", "video.preset=ultrafast"});
+  run(fmt::format("ffmpeg -v error -i '{0}' -frames:v 1 '{0}.png'",
+                  (folder_ / "left.mp4").string()));
+  const cv::Mat left = read("left.mp4.png");
+  ASSERT_EQ(left.size(), cv::Size(64, 64));
+  EXPECT_GT(left.at<cv::Vec3b>(32, 32)[2], 200) << "blue";
+  EXPECT_LT(left.at<cv::Vec3b>(32, 32)[0], 60);
+}
+
 TEST_F(Vr180, VideosOfBothEyesKeepBoth) {
   write_clip("clip_180_LR.mp4", "256x128", 4);
   EXPECT_EQ(vr180({"clip_180_LR.mp4", "vr.layout=mono", "video.preset=ultrafast"}),
@@ -321,6 +342,20 @@ TEST_F(Vr180, WarnsWhereADeviceCannotDecodeIt) {
                              HasSubstr("its sound is aac, which a toy may not play")));
 }
 
+TEST_F(Vr180, ApplesBoxesTellTheDistanceBetweenTheEyes) {
+  write_clip("in.mp4", "256x128", 2);
+  (void)vr180({"in.mp4", "-o", "out.mp4", "video.codec=libx265", "video.preset=ultrafast",
+               "output.apple=true", "stereo.ipd_mm=60"});
+  const auto bytes = read_file(folder_ / "out.mp4", std::uintmax_t{1} << 24U);
+  // 60000 micrometres; 180 degrees.
+  EXPECT_THAT(bytes, HasSubstr(std::string("blin\0\0\0\0\0\0\xEA\x60", 12)));
+  EXPECT_THAT(bytes, HasSubstr(std::string("hfov\0\x02\xBF\x20", 8)));
+  (void)vr180({"in.mp4", "-o", "flat.mp4", "video.codec=libx265", "video.preset=ultrafast",
+               "output.apple=true", "vr.projection=flat", "vr.fov_deg=70"});
+  EXPECT_THAT(read_file(folder_ / "flat.mp4", std::uintmax_t{1} << 24U),
+              HasSubstr(std::string("hfov\0\x01\x11\x70", 8)));
+}
+
 TEST_F(Vr180, SaysWhichSettingsAreForPhotos) {
   write_clip("in.mp4", "256x128", 2);
   media::write_picture(folder_ / "sky.png", cv::Mat(32, 64, CV_8UC3, cv::Scalar::all(0)));
@@ -347,6 +382,17 @@ TEST_F(Vr180, LevelsAndKeyFramesAreWhatWasAskedFor) {
     EXPECT_THAT(ffprobe("out.mp4", "packet=flags"), HasSubstr("flags=K"));
     fs::remove(folder_ / "out.mp4");
   }
+}
+
+TEST_F(Vr180, HelpHasTheKeysThatMatter) {
+  EXPECT_THAT(
+      vergence({"vr180", "--help"}).output,
+      AllOf(HasSubstr("output.metadata"), HasSubstr("output.apple"), HasSubstr("stereo.surround"),
+            Not(HasSubstr("output.letterbox")), Not(HasSubstr("output.depth_format"))));
+  EXPECT_THAT(vergence({"sbs", "--help"}).output,
+              AllOf(HasSubstr("output.letterbox"), Not(HasSubstr("output.depth_format"))));
+  EXPECT_THAT(vergence({"depth", "--help"}).output,
+              AllOf(HasSubstr("output.depth_format"), Not(HasSubstr("output.letterbox"))));
 }
 
 // ---- Bad input

@@ -133,6 +133,9 @@ TEST(Players, ContradictionsAreWarnedOf) {
   FileSigns apple = vr180();
   apple.boxes->apple = media::AppleTagFacts{.projection = "equi", .packing = "side"};
   EXPECT_THAT(warnings_about(apple, "walk_180_LR.mp4"), Contains(HasSubstr("Apple's boxes say")));
+  FileSigns nothing = vr180();
+  nothing.boxes->sv3d = SphericalTag{.left = 1.0, .right = 1.0};
+  EXPECT_THAT(warnings_about(nothing, "walk_180_LR.mp4"), Contains(HasSubstr("leave nothing")));
   FileSigns untagged = vr180();
   untagged.boxes->st3d.reset();
   untagged.boxes->sv3d.reset();
