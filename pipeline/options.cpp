@@ -107,7 +107,7 @@ std::string key_of_member(const Config& config, std::size_t member, std::string_
   return config.contains(own) ? own : fmt::format("predictor.{}", name);
 }
 
-predictors::NetworkOptions member_options(const Config& config, std::size_t member) {
+Network member_network(const Config& config, std::size_t member) {
   const auto key = fmt::format("predictor.members.{}", member);
   predictors::NetworkOptions options;
   if (config.contains(key + ".name")) {
@@ -119,16 +119,16 @@ predictors::NetworkOptions member_options(const Config& config, std::size_t memb
   }
   options.size_px = integer(config, key_of_member(config, member, "size_px"));
   options.flip = config.boolean(key_of_member(config, member, "flip"));
-  return options;
+  return {std::move(options), run_options(config, key_of_member(config, member, "precision"))};
 }
 
-std::vector<predictors::NetworkOptions> ensemble_members(const Config& config) {
+std::vector<Network> ensemble_members(const Config& config) {
   if (!config.contains("predictor.members")) config.strings("predictor.members");  // tells so
-  std::vector<predictors::NetworkOptions> members;
+  std::vector<Network> members;
   std::set<std::string> different;
   while (config.contains(fmt::format("predictor.members.{}", members.size()))) {
-    members.push_back(member_options(config, members.size()));
-    different.insert(members.back().name);
+    members.push_back(member_network(config, members.size()));
+    different.insert(members.back().options.name);
   }
   if (members.size() < 2 || different.size() < members.size()) {
     throw Error(ErrorCode::kUsage, "'predictor.members' must name at least two different networks")
@@ -703,7 +703,7 @@ FetchRequest fetch_request(const Config& config) {
   return request;
 }
 
-std::vector<predictors::NetworkOptions> networks(const Config& config) {
+std::vector<Network> networks(const Config& config) {
   const auto name = config.string("predictor.name");
   if (name == "files") return {};
   if (name == "ensemble") return ensemble_members(config);
@@ -712,16 +712,15 @@ std::vector<predictors::NetworkOptions> networks(const Config& config) {
   if (config.contains("predictor.card")) options.card = config.string("predictor.card");
   options.size_px = integer(config, "predictor.size_px");
   options.flip = config.boolean("predictor.flip");
-  return {std::move(options)};
+  return {{std::move(options), run_options(config)}};
 }
 
 std::vector<std::unique_ptr<DepthPredictor>> make_predictors(const Config& config) {
   std::vector<std::unique_ptr<DepthPredictor>> result;
   const auto wanted = networks(config);
   if (wanted.empty()) result.push_back(make_files_predictor(config));
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const auto precision = key_of_member(config, i, "precision");
-    result.push_back(predictors::make_network(wanted[i], run_options(config, precision)));
+  for (const auto& [options, run] : wanted) {
+    result.push_back(predictors::make_network(options, run));
   }
   return result;
 }

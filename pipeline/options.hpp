@@ -75,7 +75,12 @@ namespace vergence::pipeline {
 
 // The networks that the group `predictor` names, with their settings: several for an ensemble, none
 // for a folder of maps. Throws Error(kUsage) for an ensemble of fewer than two different ones.
-[[nodiscard]] std::vector<predictors::NetworkOptions> networks(const config::Config& config);
+struct Network {
+  predictors::NetworkOptions options;
+  predictors::RunOptions run;
+};
+
+[[nodiscard]] std::vector<Network> networks(const config::Config& config);
 
 // The networks of the group `predictor`: several for an ensemble, otherwise one (a folder of maps
 // is one too).

@@ -18,9 +18,11 @@ namespace vergence::pipeline {
 namespace {
 
 // What a network's maps depend on, apart from the picture.
-std::string settings_key(const config::Config& config) {
-  std::string key = fmt::format("{}\n{}\n", config.string("device"), config.integer("threads"));
-  return key + config.package_toml("predictor");
+std::string settings_key(const Network& network) {
+  const auto& [options, run] = network;
+  return fmt::format("{}\n{}\n{}\n{} {} {}\n{} {}\n", options.name, options.card.string(),
+                     options.weights.string(), options.size_px, options.flip, run.device,
+                     run.threads, static_cast<int>(run.precision));
 }
 
 std::string picture_key(const std::string& network, const PredictorInput& picture) {
@@ -82,7 +84,7 @@ class PredictorPool::Maps {
   std::unordered_map<std::string, std::list<std::pair<std::string, AnyDepth>>::iterator> by_key_;
 };
 
-struct PredictorPool::Networks {
+struct PredictorPool::Loaded {
   // A network that runs only on pictures that it has not seen.
   class Remembering final : public DepthPredictor {
    public:
@@ -127,7 +129,7 @@ struct PredictorPool::Networks {
   };
 
   std::string key;
-  std::vector<std::shared_ptr<DepthPredictor>> loaded;
+  std::shared_ptr<DepthPredictor> network;
 };
 
 PredictorPool::PredictorPool(std::size_t max_bytes) : maps_(std::make_unique<Maps>(max_bytes)) {}
@@ -140,23 +142,21 @@ PredictorPool::Counts PredictorPool::counts() const {
 
 std::vector<std::unique_ptr<DepthPredictor>> PredictorPool::predictors(
     const config::Config& config) {
-  if (config.string("predictor.name") == "files") return make_predictors(config);
-  const auto key = settings_key(config);
-  auto found = std::find_if(networks_.begin(), networks_.end(),
-                            [&](const Networks& networks) { return networks.key == key; });
-  if (found == networks_.end()) {
-    Networks loaded{.key = key, .loaded = {}};
-    for (auto& network : make_predictors(config)) loaded.loaded.push_back(std::move(network));
-    if (networks_.size() >= kMaxNetworks) networks_.erase(networks_.begin());
-    networks_.push_back(std::move(loaded));
-    found = networks_.end() - 1;
-  }
-  // The one used last stands last.
-  std::rotate(found, found + 1, networks_.end());
+  const auto wanted = networks(config);
+  if (wanted.empty()) return make_predictors(config);
   std::vector<std::unique_ptr<DepthPredictor>> result;
-  for (const auto& network : networks_.back().loaded) {
-    result.push_back(
-        std::make_unique<Networks::Remembering>(network, key + network->info().name, *maps_));
+  for (const auto& network : wanted) {
+    const auto key = settings_key(network);
+    auto found = std::find_if(loaded_.begin(), loaded_.end(),
+                              [&](const Loaded& loaded) { return loaded.key == key; });
+    if (found == loaded_.end()) {
+      if (loaded_.size() >= std::max(kMaxNetworks, wanted.size())) loaded_.erase(loaded_.begin());
+      loaded_.push_back({key, predictors::make_network(network.options, network.run)});
+      found = loaded_.end() - 1;
+    }
+    // The one used last stands last.
+    std::rotate(found, found + 1, loaded_.end());
+    result.push_back(std::make_unique<Loaded::Remembering>(loaded_.back().network, key, *maps_));
   }
   return result;
 }

@@ -20,7 +20,7 @@ class PredictorPool {
   // What is kept of maps, in bytes; those used longest ago go first.
   static constexpr std::size_t kUsualBytes = std::size_t{1} << 30U;
 
-  // How many settings' networks stay loaded, which may take gigabytes each.
+  // How many networks stay loaded, which may take gigabytes each; more where one job uses more.
   static constexpr std::size_t kMaxNetworks = 3;
 
   explicit PredictorPool(std::size_t max_bytes = kUsualBytes);
@@ -28,9 +28,9 @@ class PredictorPool {
   PredictorPool& operator=(const PredictorPool&) = delete;
   ~PredictorPool();
 
-  // As make_predictors(); networks of equal settings (all of `predictor`, the device and the number
-  // of threads) are the same ones; what is returned must not outlive the pool. Folders of maps made
-  // elsewhere are read anew each time.
+  // As make_predictors(); networks of equal settings (with the device and the number of threads)
+  // are the same ones, alone or in an ensemble; what is returned must not outlive the pool. Folders
+  // of maps made elsewhere are read anew each time.
   [[nodiscard]] std::vector<std::unique_ptr<DepthPredictor>> predictors(
       const config::Config& config);
 
@@ -44,9 +44,9 @@ class PredictorPool {
 
  private:
   class Maps;
-  struct Networks;
+  struct Loaded;
   std::unique_ptr<Maps> maps_;
-  std::vector<Networks> networks_;
+  std::vector<Loaded> loaded_;
 };
 
 }  // namespace vergence::pipeline

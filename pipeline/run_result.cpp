@@ -88,7 +88,7 @@ std::vector<NamedFile> files_named_by(const config::Config& config) {
     if (fs::is_regular_file(path, error)) files.push_back({rule.key, path});
   }
   if (!config.string("predictor.path").empty()) return files;
-  for (const auto& network : networks(config)) {
+  for (const auto& [network, run] : networks(config)) {
     const auto weights =
         network.weights.empty() ? weights_of(network.name) : std::optional(network.weights);
     if (weights) files.push_back({"weights of " + network.name, *weights});

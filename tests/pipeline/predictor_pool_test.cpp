@@ -2,7 +2,9 @@
 #include "pipeline/predictor_pool.hpp"
 
 #include "config/config.hpp"
+#include "tests/support/paths.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <opencv2/core.hpp>
 
@@ -39,6 +41,28 @@ TEST(PredictorPool, GivesTheMapsOfAnEarlierJob) {
   EXPECT_EQ(pool.counts().predicted, 1);
   EXPECT_EQ(pool.counts().reused, 1);
   EXPECT_EQ(cv::norm(values_of(first), values_of(again), cv::NORM_INF), 0.0);
+}
+
+TEST(PredictorPool, KnowsANetworkAgainInEveryCompany) {
+  VERGENCE_REQUIRE_SHARED();
+  const auto other = [](const std::string& more) {
+    return fmt::format("{{name: tcmonodepth_small, path: '{}', size_px: 64{}}}",
+                       (shared_dir() / "models/tcmonodepth_small.safetensors").string(), more);
+  };
+  const auto company = [](const std::string& members) {
+    return config::compose({.overrides = {"predictor=ensemble", "predictor.size_px=64", "threads=1",
+                                          "predictor.members=[" + members + "]"}});
+  };
+  pipeline::PredictorPool pool;
+  const auto alone = map_of(pool, small_nano(), ramp(0));
+  const auto first = map_of(pool, company("nano," + other("")), ramp(0));
+  static_cast<void>(map_of(pool, company("nano," + other(", flip: true")), ramp(0)));
+  EXPECT_EQ(pool.counts().predicted, 1);
+  EXPECT_EQ(pool.counts().reused, 2);
+  EXPECT_EQ(cv::norm(values_of(alone), values_of(first), cv::NORM_INF), 0.0);
+  static_cast<void>(map_of(pool, company(other("") + ",nano"), ramp(0)));
+  static_cast<void>(map_of(pool, company(other(", flip: true") + ",nano"), ramp(0)));
+  EXPECT_EQ(pool.counts().predicted, 3) << "networks have settings of their own";
 }
 
 TEST(PredictorPool, HandsOutCopies) {
