@@ -361,6 +361,9 @@ std::vector<std::string> run_tasks(runs::Record record, const std::vector<std::s
 void run_single(const Typed& typed, const config::Config& config, const Host& host) {
   const auto folder = config.string("run.dir");
   if (folder.empty() && !config.boolean("run.record")) {
+    if (!config.string("run.ground_truth").empty()) {
+      spdlog::warn("run.ground_truth is for what is recorded; add run.record=true or run.dir");
+    }
     run_command(typed.line, config, host);
     return;
   }

@@ -161,6 +161,7 @@ std::vector<std::vector<std::string>> expand_sweeps(const ComposeRequest& reques
   const SearchPath search_path(search_folders(request.config_dirs), diagnostics);
   Expansion expansion(search_path, diagnostics);
   for (const auto& argument : arguments_of_files(request)) expansion.add(argument);
+  for (auto& mistake : diagnostics) mistake.insert(0, "in 'run.sweep.params': ");
   for (const auto& argument : request.overrides) expansion.add(argument);
   auto jobs = expansion.jobs();
   if (!diagnostics.empty()) throw ConfigError(std::move(diagnostics));

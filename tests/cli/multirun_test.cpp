@@ -390,5 +390,13 @@ TEST_F(MultirunTest, SaysThatTheFolderOfARecordedJobIsGone) {
   EXPECT_FALSE(fs::exists(folder_ / "job_rerun"));
 }
 
+TEST_F(MultirunTest, SaysThatMetricsBelongToARecord) {
+  write_truth("truth.exr", 2.0F);
+  const auto result = vergence(quick({"depth", "scene.png", "run.ground_truth=truth.exr"}));
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.errors, HasSubstr("warning: run.ground_truth is for what is recorded; add "
+                                       "run.record=true or run.dir\n"));
+}
+
 }  // namespace
 }  // namespace vergence::test

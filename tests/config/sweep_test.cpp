@@ -234,6 +234,11 @@ TEST(Sweep, FilesMaySweepToo) {
             (Jobs{{"views.fov_deg=95", "mesh=quest", "preset=wide"}}));
 }
 
+TEST(Sweep, MistakesOfFilesNameTheirKey) {
+  EXPECT_THAT(wrong({"run.sweep.params=[threads=1,2]"}),
+              ElementsAre("in 'run.sweep.params': cannot read '2': expected KEY=VALUE"));
+}
+
 TEST(Sweep, IsNoticed) {
   EXPECT_TRUE(has_sweep({"a=1", "b=1,2"}));
   EXPECT_TRUE(has_sweep({"mesh=glob(*)"}));
