@@ -41,7 +41,7 @@ std::vector<AnyDepth> CodedDepth::predict(std::span<const PredictorInput> pictur
             static_cast<float>(scale * inverse * std::sqrt(1.0 + u * u + v * v) * error + offset);
       }
     }
-    maps.push_back(Disparity(map));
+    maps.emplace_back(Disparity(map));
     ++num_pictures_;
     progress.advance();
   }

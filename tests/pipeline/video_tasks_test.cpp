@@ -18,6 +18,7 @@ using ::testing::IsEmpty;
 
 std::vector<std::string> texts(const std::vector<VideoTask>& tasks) {
   std::vector<std::string> result;
+  result.reserve(tasks.size());
   for (const auto& task : tasks) result.push_back(to_string(task));
   return result;
 }
