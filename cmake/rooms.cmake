@@ -63,7 +63,7 @@ function(vergence_add_tests room)
   file(GENERATE OUTPUT ${tests} CONTENT "include([==[${PROJECT_SOURCE_DIR}/cmake/suites.cmake]==])
 vergence_add_suites(${room} [==[$<TARGET_FILE:${target}>]==]
   [==[${CMAKE_CURRENT_BINARY_DIR}/${target}.txt]==] [==[${arg_APART}]==]
-  LABELS ${arg_LABELS} TIMEOUT 600 ${lock} WORKING_DIRECTORY [==[${CMAKE_CURRENT_BINARY_DIR}]==]
+  LABELS ${arg_LABELS} TIMEOUT 1200 ${lock} WORKING_DIRECTORY [==[${CMAKE_CURRENT_BINARY_DIR}]==]
   ENVIRONMENT [==[VERGENCE_SOURCE_DIR=${PROJECT_SOURCE_DIR}]==]
   ENVIRONMENT_MODIFICATION [==[VERGENCE_BINARY_DIR=set:${PROJECT_BINARY_DIR}]==])
 ")
