@@ -510,7 +510,7 @@ void PictureModel::Model::find_edges() {
 }
 
 const Lens& PictureModel::Model::lens_at(double x) const {
-  return lenses.size() > 1 && x >= size.width / 2.0 ? lenses[1] : lenses[0];
+  return lenses.size() > 1 && x < size.width / 2.0 ? lenses[1] : lenses[0];
 }
 
 cv::Point PictureModel::Model::neighbour(const Lens& lens, int chart, int x, int y) const {
@@ -564,11 +564,12 @@ PictureModel PictureModel::of(PictureKind kind, cv::Size size, std::optional<Rad
     if (size.width < 2) refuse("a dual fisheye is at least two pixels wide");
     // The halves of an odd width share the middle column's pixel evenly.
     const cv::Size half(size.width / 2, size.height);
+    // As v360 has it, the back lens is on the left.
     for (const bool back : {false, true}) {
       auto lens = fisheye_of<FisheyeLaw::kEquidistant>(size, across, across);
-      lens.at.centre_x = size.width * (back ? 0.75 : 0.25);
+      lens.at.centre_x = size.width * (back ? 0.25 : 0.75);
       lens.at.scale_x /= 2.0;
-      const cv::Rect chart(back ? size.width - half.width : 0, 0, half.width, half.height);
+      const cv::Rect chart(back ? 0 : size.width - half.width, 0, half.width, half.height);
       model.lenses.push_back({lens, back, {chart}});
     }
   } else {
@@ -638,7 +639,7 @@ PictureModel PictureModel::resized(cv::Size size) const {
         },
         lens.projection);
     const int width = model.lenses.size() > 1 ? size.width / 2 : size.width;
-    lens.charts = {cv::Rect(lens.back ? size.width - width : 0, 0, width, size.height)};
+    lens.charts = {cv::Rect(lens.back ? 0 : size.width - width, 0, width, size.height)};
   }
   model.turn_columns = 0;
   model.find_edges();
@@ -730,7 +731,7 @@ void PictureModel::directions_at(std::span<const cv::Point2f> points,
       look(block, sights);
       for (std::size_t i = 0; i < count; ++i) {
         const auto [x, y] = points[begin + i];
-        if (model_->lenses.size() > 1 && lens.back != (x >= width / 2.0F)) continue;
+        if (model_->lenses.size() > 1 && lens.back != (x < width / 2.0F)) continue;
         const bool inside = x >= 0.0F && x <= width && y >= 0.0F && y <= height;
         directions[begin + i] =
             sights.seen[i] != 0 && inside

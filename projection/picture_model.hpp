@@ -22,7 +22,7 @@ enum class PictureKind {
   kHalfEquirectangular,   // [half_equirectangular] the hemisphere about -Z (VR180), or less; he
   kFlat,                  // [flat] a pinhole camera; flat
   kFisheye,               // [fisheye] equidistant: the angle to the axis grows with the radius
-  kDualFisheye,           // [dual_fisheye] two of them side by side, front and back; dfisheye
+  kDualFisheye,           // [dual_fisheye] two of them side by side, back and front; dfisheye
   kStereographic,         // [stereographic] a fisheye with radius tan(angle / 2); sg
   kEquisolid,             // [equisolid] sin(angle / 2), as most lenses are built; also ball
   kOrthographic,          // [orthographic] sin(angle), a hemisphere at most; og

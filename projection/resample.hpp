@@ -45,7 +45,7 @@ class PanoramaSampler {
 };
 
 // A full panorama of width x width/2 from two equidistant fisheye circles side by side (left =
-// front lens towards -Z, right = back lens), each inscribed in its half of the picture and
+// back lens, right = front lens towards -Z), each inscribed in its half of the picture and
 // `lens_fov` wide; the lenses are cross-faded where both see.
 [[nodiscard]] cv::Mat equirectangular_from_dual_fisheye(const cv::Mat& picture, Radians lens_fov,
                                                         int width);

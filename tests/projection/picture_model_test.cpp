@@ -70,7 +70,7 @@ TEST(PictureModel, EveryPointComesBackFromItsDirection) {
       const auto back = model.pixel_of(*direction);
       // Where both lenses look, the direction is shown by the other one.
       if (model.kind() == PictureKind::kDualFisheye &&
-          (direction->z() > 0.0) != (point.x() > model.size().width / 2.0)) {
+          (direction->z() > 0.0) == (point.x() > model.size().width / 2.0)) {
         continue;
       }
       // Padding of cube maps, and what lies beyond a full turn of a lens, is shown elsewhere.

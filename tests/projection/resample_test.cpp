@@ -115,7 +115,7 @@ TEST(DualFisheye, BecomesTheSphereItWasMadeFrom) {
   cv::Mat picture(400, 800, CV_32FC3, cv::Scalar::all(0.0));
   for (int y = 0; y < 400; ++y) {
     for (int x = 0; x < 800; ++x) {
-      const bool back = x >= 400;
+      const bool back = x < 400;
       const double u = ((x % 400) + 0.5) / 200.0 - 1.0;
       const double v = (y + 0.5) / 200.0 - 1.0;
       const double angle = std::min(1.02, std::hypot(u, v)) * half_angle;

@@ -104,7 +104,7 @@ TEST(SphereSampler, EquirectangularIsExactToInterpolationEverywhere) {
 TEST(SphereSampler, LensesAreCrossFaded) {
   const auto model = PictureModel::dual_fisheye({1600, 800}, Radians::from_degrees(200));
   cv::Mat picture(800, 1600, CV_8UC1, cv::Scalar(40));
-  picture(cv::Rect(800, 0, 800, 800)).setTo(240);
+  picture(cv::Rect(0, 0, 800, 800)).setTo(240);
   const SphereSampler sampler(picture, model);
   // 0, 80, 85, 90, 95, 100 and 120 degrees from the front: the lenses share 80..100.
   std::vector<cv::Point3f> directions;

@@ -97,8 +97,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{PictureKind::kHalfEquirectangular, "hequirect", 0, 0},
         Case{PictureKind::kFlat, "flat:h_fov=120:v_fov=80", 120, 80},
         Case{PictureKind::kFisheye, "fisheye:h_fov=190:v_fov=190", 190, 190},
-        // v360 has the back lens on the left, we have the front one there.
-        Case{PictureKind::kDualFisheye, "dfisheye:h_fov=180:v_fov=180:yaw=180", 180, 180},
+        Case{PictureKind::kDualFisheye, "dfisheye:h_fov=180:v_fov=180", 180, 180},
         Case{PictureKind::kStereographic, "sg:h_fov=200:v_fov=160", 200, 160},
         Case{PictureKind::kEquisolid, "equisolid:h_fov=200:v_fov=160", 200, 160},
         Case{PictureKind::kOrthographic, "og:h_fov=170:v_fov=150", 170, 150},
