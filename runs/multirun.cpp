@@ -32,7 +32,8 @@ void check_inside(const fs::path& file, const std::string& folder) {
 fs::path make_new_folder(const fs::path& wanted) {
   std::error_code error;
   const auto fail = [&](const fs::path& folder) {
-    throw Error(fmt::format("cannot make the folder '{}': {}", folder.string(), error.message()))
+    throw Error(fmt::format("cannot make the folder '{}': {}", folder.string(),
+                            reason_from_errno(error.value())))
         .hint("give another one with run.dir or run.sweep.dir");
   };
   const auto parent =

@@ -192,7 +192,8 @@ void write_record(const fs::path& folder, const Record& record) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) {
-    throw Error(fmt::format("cannot make the folder '{}': {}", folder.string(), error.message()));
+    throw Error(fmt::format("cannot make the folder '{}': {}", folder.string(),
+                            reason_from_errno(error.value())));
   }
   write_file(folder / "config.toml", record.config);
   write_file(folder / "overrides.toml",

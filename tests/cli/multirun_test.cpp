@@ -286,7 +286,9 @@ TEST_F(MultirunTest, TellsOfAFolderThatCannotBeWritten) {
                                       fs::perms::group_exec);
   const auto result = vergence(sweep({"scale.factor=1,2"}), {.user_id = 65534});
   EXPECT_EQ(result.exit_code, 1) << result.errors;
-  EXPECT_THAT(result.errors, HasSubstr("cannot make the folder"));
+  EXPECT_EQ(result.errors,
+            "error: cannot make the folder 'sweep': permission denied; give another one with "
+            "run.dir or run.sweep.dir\n");
 }
 
 TEST_F(MultirunTest, LeavesSingleRunsAlone) {
