@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -37,13 +38,24 @@ std::string titled(const std::string& title, const std::string& text) {
   return "# " + title + ":\n" + lines + "\n";
 }
 
+// Of lines "KEY = VALUE" those of a key and of the keys below it; all without one.
+std::string lines_of_key(const std::string& text, const std::string& key) {
+  if (key.empty()) return text;
+  std::string found;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(key + ".") || line.starts_with(key + " ")) found += line + "\n";
+  }
+  return found;
+}
+
 std::string info(const CommandLine& line) {
   const auto config = config::compose(compose_request(line));
   const std::string& what = line.print_info;
   if (what == "defaults") return config.defaults_table();
   if (what == "defaults-tree") return config.defaults_tree();
   if (what == "searchpath") return config.search_path_table();
-  if (what == "origin") return config.origin_table();
+  if (what == "origin") return lines_of_key(config.origin_table(), line.package);
   std::string text =
       titled("searched", config.search_path_table()) + titled("files", config.defaults_table());
   if (what == "all") {

@@ -333,6 +333,7 @@ Meaning call_glob(Arguments arguments) {
   Meaning result;
   result.sweep.emplace();
   result.sweep->include = patterns(plain(*include, "glob"));
+  if (result.sweep->include.empty()) throw FunctionError("glob() gives no pattern");
   if (exclude != nullptr) result.sweep->exclude = patterns(plain(*exclude, "glob"));
   return result;
 }

@@ -92,6 +92,13 @@ TEST_F(Answer, Information) {
   EXPECT_THAT(some, Not(HasSubstr("who names whom")));
 }
 
+TEST_F(Answer, TellsTheOriginOfOneTableOnly) {
+  EXPECT_THAT(to({"depth", "--info=origin", "-p", "scale.factor", "scale.factor=2"}),
+              testing::MatchesRegex("scale.factor = 2.0 +# argument 'scale.factor=2'\n"));
+  EXPECT_THAT(to({"depth", "--info=origin", "-p", "views"}),
+              AllOf(StartsWith("views.count = 20 "), Not(HasSubstr("view.yaw_deg"))));
+}
+
 TEST_F(Answer, ListsTheJobsOfASweep) {
   EXPECT_EQ(to({"config", "-m", "mesh=glob(d*)", "device=cpu", "threads=1,2"}),
             "0: mesh=dense device=cpu threads=1\n1: mesh=dense device=cpu threads=2\n"

@@ -234,6 +234,10 @@ TEST(Sweep, FilesMaySweepToo) {
             (Jobs{{"views.fov_deg=95", "mesh=quest", "preset=wide"}}));
 }
 
+TEST(Sweep, GlobNeedsAPattern) {
+  EXPECT_THAT(wrong({"mesh=glob([])"}), ElementsAre(HasSubstr("glob() gives no pattern")));
+}
+
 TEST(Sweep, MistakesOfFilesNameTheirKey) {
   EXPECT_THAT(wrong({"run.sweep.params=[threads=1,2]"}),
               ElementsAre("in 'run.sweep.params': cannot read '2': expected KEY=VALUE"));
