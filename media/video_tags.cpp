@@ -185,8 +185,10 @@ class Remuxer {
     file_.begin(options);
     const libav::PacketPtr packet = libav::make_packet();
     std::int64_t reported = 0;
+    const libav::Complaints complaints;
     while (av_read_frame(&input_.context(), packet.get()) >= 0) {
       throw_if_interrupted();
+      if (packet->stream_index == video_) has_pictures_ = true;
       write(*packet);
       av_packet_unref(packet.get());
       const std::int64_t size = file_.size();
@@ -194,8 +196,12 @@ class Remuxer {
       reported = std::max(reported, size);
     }
     input_.check_bytes();
+    damage_ = has_pictures_ ? complaints.text() : "it has no picture";
     file_.finish();
   }
+
+  // What was wrong with the input; empty = nothing. What could not be read is not in the output.
+  [[nodiscard]] const std::string& damage() const { return damage_; }
 
  private:
   void add_stream(const AVStream& from, const std::string& container) {
@@ -298,6 +304,8 @@ class Remuxer {
   const VideoTags& tags_;
   int video_;
   bool is_mp4_ = false;
+  bool has_pictures_ = false;
+  std::string damage_;
   std::vector<int> outputs_;  // by the input's stream indices; -1 = not written packet by packet
   std::vector<std::string> warnings_;
 };
@@ -317,6 +325,11 @@ TagOutcome remux(const fs::path& input, const Place& place, const fs::path& outp
   OutputFile file(target);
   Remuxer remuxer(place.path, file.path(), tags);
   remuxer.run(advance);
+  if (same && !remuxer.damage().empty()) {
+    throw Error(fmt::format("'{}' is damaged ({}), and what cannot be read of it would be lost",
+                            input.string(), remuxer.damage()))
+        .hint("write a new file with -o");
+  }
   if (remuxer.is_mp4()) finish_tagged_mp4(file.path(), tags, {});
   if (same) keep_mode(file.path(), place);
   file.commit();

@@ -158,10 +158,16 @@ TagReport tag_file(const TagRequest& request, Progress& progress) {
               .in_place = outcome.in_place,
               .warnings = std::move(outcome.warnings)};
   }
-  const FileSigns signs = signs_of(report.written);
-  report.said = to_string(belief_of_tags(signs).value_or(Belief{}));
-  const auto more = warnings_about(signs, report.written.filename().string());
-  report.warnings.insert(report.warnings.end(), more.begin(), more.end());
+  try {
+    const FileSigns signs = signs_of(report.written);
+    report.said = to_string(belief_of_tags(signs).value_or(Belief{}));
+    const auto more = warnings_about(signs, report.written.filename().string());
+    report.warnings.insert(report.warnings.end(), more.begin(), more.end());
+  } catch (const Error& error) {
+    // The tags are there all the same.
+    report.said = request.as;
+    report.warnings.emplace_back(error.what());
+  }
   if (const auto odd = unlike_eyes(report.written, tags.stereo)) report.warnings.push_back(*odd);
   return report;
 }

@@ -154,6 +154,16 @@ TEST_F(Tag, GoesByContentNotByName) {
   EXPECT_THAT(vergence({"probe", "film.jpg"}).output, HasSubstr("film.jpg: mp4, h264"));
 }
 
+TEST_F(Tag, TagsAreThereEvenWhereThePictureIsDamaged) {
+  media::write_picture(folder_ / "photo.jpg", scene(128, 64));
+  const auto bytes = read_file(folder_ / "photo.jpg");
+  write_file(folder_ / "photo.jpg", bytes.substr(0, bytes.size() - 400) + "\xFF\xD9");
+  const auto result = vergence({"tag", "photo.jpg", "--as", "360"});
+  const bool changed =
+      read_file(folder_ / "photo.jpg").find("equirectangular") != std::string::npos;
+  EXPECT_EQ(result.exit_code == 0, changed) << result.errors;
+}
+
 TEST_F(Tag, DoesNotWaitForPipes) {
   ASSERT_EQ(::mkfifo((folder_ / "pipe.mp4").c_str(), 0600), 0);
   ProcessOptions options;

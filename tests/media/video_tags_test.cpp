@@ -615,6 +615,18 @@ TEST_F(VideoTagging, SurvivesDamagedFiles) {
   EXPECT_GT(num_done, 50);
 }
 
+TEST_F(VideoTagging, ReplacesNoMatroskaOfWhichSomethingWouldBeLost) {
+  ffmpeg(folder_.path(), moving_source(64, 32, 4) + " -c:v libx264 in.mkv");
+  std::string damaged = read_file(folder_ / "in.mkv");
+  // The cluster's identifier (RFC 9559, 5.1.3).
+  const auto cluster = damaged.find("\x1F\x43\xB6\x75");
+  ASSERT_NE(cluster, std::string::npos);
+  damaged.replace(cluster, 64, std::string(64, '\0'));
+  write_file(folder_ / "in.mkv", damaged);
+  EXPECT_THROW((void)media::write_video_tags(folder_ / "in.mkv", {}, vr180()), Error);
+  EXPECT_EQ(read_file(folder_ / "in.mkv"), damaged);
+}
+
 TEST_F(VideoTagging, SurvivesDamagedMatroska) {
   ffmpeg(folder_.path(), moving_source(64, 32, 4) + " -c:v libx264 seed.mkv");
   const std::string seed = read_file(folder_ / "seed.mkv");
