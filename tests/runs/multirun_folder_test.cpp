@@ -13,7 +13,6 @@
 namespace vergence::test {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
