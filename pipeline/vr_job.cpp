@@ -186,9 +186,14 @@ std::vector<fs::path> VrPhotoJob::make(const SbsItem& item, Progress& progress) 
   }
   const auto both = media::read_stereo_photo(item.input);
   const auto picture = both ? both->left : media::read_picture(item.input);
-  if (const auto made = make_pair(item.input, picture, both ? both->right.rgb : cv::Mat(),
-                                  keeps_16_bit(item.output), progress)) {
-    write(item, made->frame, made->eyes, picture.blocks);
+  if (auto made = make_pair(item.input, picture, both ? both->right.rgb : cv::Mat(),
+                            keeps_16_bit(item.output), progress)) {
+    if (options_.change_ipd) {
+      made->baseline_m = frame_options.ipd_m;
+    } else if (both) {
+      made->baseline_m = both->baseline_m;
+    }
+    write(item, *made, picture.blocks);
     return {item.output};
   }
   const auto scene = open_for(item, picture, progress);
@@ -196,7 +201,8 @@ std::vector<fs::path> VrPhotoJob::make(const SbsItem& item, Progress& progress) 
   cv::Mat frame;
   const auto maker = make_vr_frame(scene, frame_options, item.input.string(), frame);
   progress.advance();
-  write(item, frame, {maker.left(), maker.right()}, scene.carried);
+  write(item, {scene.picture, frame, {maker.left(), maker.right()}, frame_options.ipd_m},
+        scene.carried);
   return {item.output};
 }
 
@@ -238,8 +244,7 @@ std::optional<VrPair> VrPhotoJob::make_pair(const fs::path& path, const media::P
   return pair;
 }
 
-void VrPhotoJob::write(const SbsItem& item, const cv::Mat& frame,
-                       const std::array<cv::Mat, 2>& eyes,
+void VrPhotoJob::write(const SbsItem& item, const VrPair& made,
                        const media::PictureBlocks& carried) const {
   const auto spherical = spherical_tag(options_.frame);
   const auto handed_on = media::blocks_to_hand_on(carried, options_.metadata);
@@ -248,9 +253,9 @@ void VrPhotoJob::write(const SbsItem& item, const cv::Mat& frame,
     write.quality = options_.jpeg_quality;
     write.spherical = spherical;
     if (!spherical) write.fov_x = options_.frame.fov;
-    write.baseline_m = options_.frame.ipd_m;
+    write.baseline_m = made.baseline_m;
     write.carried = handed_on;
-    media::write_stereo_photo(item.output, eyes[0], eyes[1], *format, write);
+    media::write_stereo_photo(item.output, made.eyes[0], made.eyes[1], *format, write);
     return;
   }
   media::WriteOptions write;
@@ -258,7 +263,7 @@ void VrPhotoJob::write(const SbsItem& item, const cv::Mat& frame,
   write.view.spherical = spherical;
   write.view.stereo = stereo_tag(options_.frame);
   write.carried = handed_on;
-  media::write_picture(item.output, frame, write);
+  media::write_picture(item.output, made.frame, write);
 }
 
 }  // namespace vergence::pipeline

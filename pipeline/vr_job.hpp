@@ -81,11 +81,12 @@ struct VrScene {
 // depth need none.
 using LazyNetworks = std::function<std::span<const std::unique_ptr<DepthPredictor>>()>;
 
-// A photo of both eyes, and what is made of it.
+// Both eyes of a photo, and the frame that is made of them.
 struct VrPair {
   cv::Mat input;  // what the file shows; of two pictures the left one
   cv::Mat frame;
-  std::array<cv::Mat, 2> eyes;  // as they lie in the frame; one and the same for mono
+  std::array<cv::Mat, 2> eyes;            // as they lie in the frame; one and the same for mono
+  std::optional<double> baseline_m = {};  // between the eyes, where that is known
 };
 
 class VrPhotoJob {
@@ -110,8 +111,7 @@ class VrPhotoJob {
   [[nodiscard]] std::optional<VrPair> make_pair(const std::filesystem::path& path,
                                                 const media::Picture& picture, const cv::Mat& right,
                                                 bool deep, Progress& progress) const;
-  void write(const SbsItem& item, const cv::Mat& frame, const std::array<cv::Mat, 2>& eyes,
-             const media::PictureBlocks& carried) const;
+  void write(const SbsItem& item, const VrPair& made, const media::PictureBlocks& carried) const;
   [[nodiscard]] VrScene open_for(const SbsItem& item, const media::Picture& picture,
                                  Progress& progress);
 

@@ -18,6 +18,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 namespace fs = std::filesystem;
@@ -160,6 +161,18 @@ TEST_F(Vr180, PicturesOfBothEyesKeepBoth) {
             "again.png\n");
   EXPECT_LE(cv::norm(read("again.png"), pair, cv::NORM_L1) / static_cast<double>(pair.total() * 3),
             3.0);
+}
+
+TEST_F(Vr180, OnlyAKnownDistanceBetweenTheEyesIsTold) {
+  write_panorama("in.png");
+  (void)vr180({"in.png", "--depth", "depth.npy"});
+  const auto told = [&](const char* file) { return exiftool(file, "-BaselineLength"); };
+  (void)vr180({"in_180_LR.jpg", "-o", "unknown.mpo"});
+  EXPECT_THAT(told("unknown.mpo"), EndsWith(": 1\n"));  // both numbers of the fraction are all ones
+  (void)vr180({"in_180_LR.jpg", "stereo.ipd_mm=70", "-o", "asked.mpo"});
+  EXPECT_THAT(told("asked.mpo"), EndsWith(": 0.07\n"));
+  (void)vr180({"asked.mpo", "input.projection=half_equirectangular", "-o", "kept.mpo"});
+  EXPECT_THAT(told("kept.mpo"), EndsWith(": 0.07\n"));
 }
 
 TEST_F(Vr180, WhatIsHandedOnIsTheUsersChoice) {
