@@ -28,9 +28,9 @@ struct ComposeRequest {
   std::string config_name = "config";
   // Folders of the user's own files, searched in this order; then $XDG_CONFIG_HOME/vergence
   // (default ~/.config/vergence), then the shipped files. The first that has a file wins.
-  std::vector<std::filesystem::path> config_dirs;
+  std::vector<std::filesystem::path> config_dirs = {};
   // Arguments such as "mesh.grid_width=512", "predictor=files", "+preset=preview", "~sky.mask".
-  std::vector<std::string> overrides;
+  std::vector<std::string> overrides = {};
   JobContext job = {};
 };
 

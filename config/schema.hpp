@@ -24,7 +24,7 @@ struct KeyRule {
   std::optional<double> max;    // allowed itself
   std::string unit;
   std::string doc;
-  std::string group;  // elements of the list may also be tables of this group's keys
+  std::string group = {};  // elements of the list may also be tables of this group's keys
 };
 
 class Schema {

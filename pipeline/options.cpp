@@ -123,7 +123,7 @@ Network member_network(const Config& config, std::size_t member) {
 }
 
 std::vector<Network> ensemble_members(const Config& config) {
-  if (!config.contains("predictor.members")) config.strings("predictor.members");  // tells so
+  if (!config.contains("predictor.members")) (void)config.strings("predictor.members");  // tells so
   std::vector<Network> members;
   std::set<std::string> different;
   while (config.contains(fmt::format("predictor.members.{}", members.size()))) {

@@ -13,16 +13,16 @@ namespace vergence::runs {
 
 // The content of multirun.toml.
 struct Multirun {
-  std::filesystem::path folder;               // where it lies; not in the file
-  std::vector<std::string> command_line;      // as typed
-  std::vector<std::string> overrides;         // as typed, sweeps included
-  std::filesystem::path working_folder;       // where relative paths begin
-  std::string started;                        // UTC, as Record::started
-  std::string launcher;                       // "serial", "local" or "slurm"
-  std::vector<std::string> job_folders;       // by number, relative to `folder`
-  std::vector<std::string> slurm_jobs;        // Slurm's ids, one per submission
-  std::vector<std::int64_t> submitted_again;  // jobs that were lost once
-  bool cancelled = false;                     // by Ctrl-C, while Slurm had the jobs
+  std::filesystem::path folder;                    // where it lies; not in the file
+  std::vector<std::string> command_line = {};      // as typed
+  std::vector<std::string> overrides = {};         // as typed, sweeps included
+  std::filesystem::path working_folder = {};       // where relative paths begin
+  std::string started = {};                        // UTC, as Record::started
+  std::string launcher = {};                       // "serial", "local" or "slurm"
+  std::vector<std::string> job_folders = {};       // by number, relative to `folder`
+  std::vector<std::string> slurm_jobs = {};        // Slurm's ids, one per submission
+  std::vector<std::int64_t> submitted_again = {};  // jobs that were lost once
+  bool cancelled = false;                          // by Ctrl-C, while Slurm had the jobs
   bool parts = false;  // the jobs are parts of one: no outputs and records of their own
 };
 
