@@ -111,7 +111,8 @@ config::ComposeRequest compose_request(const CommandLine& line) {
   return {.config_name = line.config_name,
           .config_dirs = line.config_dirs,
           .overrides = line.overrides,
-          .job = {.name = line.command, .inputs = line.inputs, .overrides = line.overrides}};
+          .job = {.name = line.command, .inputs = line.inputs, .overrides = line.overrides},
+          .now = line.began};
 }
 
 std::optional<std::string> answer(const CommandLine& line) {

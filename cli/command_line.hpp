@@ -4,6 +4,7 @@
 
 #include "cli/progress.hpp"
 
+#include <ctime>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -41,6 +42,7 @@ struct CommandLine {
   bool verbose = false;
   bool help = false;
   bool version = false;
+  std::time_t began = std::time(nullptr);  // for ${now:}, the same in all jobs
 };
 
 // A flag that takes a value or none. It stands for a configuration key or fills a field.

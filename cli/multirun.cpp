@@ -34,7 +34,8 @@ config::ComposeRequest request_for(const CommandLine& line, const Overrides& ove
   return {.config_name = line.config_name,
           .config_dirs = line.config_dirs,
           .overrides = overrides,
-          .job = {.number = 0, .name = line.command, .inputs = line.inputs, .overrides = {}}};
+          .job = {.number = 0, .name = line.command, .inputs = line.inputs, .overrides = {}},
+          .now = line.began};
 }
 
 // The ground truth of each input, or none at all. Its key may name the input, of which a job can

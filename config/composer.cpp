@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <optional>
 #include <span>
 #include <utility>
@@ -451,7 +450,7 @@ Composition compose_tree(const ComposeRequest& request, Diagnostics& diagnostics
   result.defaults_table = composer.defaults_table();
   result.defaults_tree = composer.defaults_tree();
   result.search_path = table_of(search_path);
-  result.resolved = resolve(result.written, request.job, std::time(nullptr), diagnostics);
+  result.resolved = resolve(result.written, request.job, request.now, diagnostics);
   Path path;
   composer.check(result.resolved, path);
   settle(result.written, result.resolved);

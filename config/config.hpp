@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -32,6 +33,8 @@ struct ComposeRequest {
   // Arguments such as "mesh.grid_width=512", "predictor=files", "+preset=preview", "~sky.mask".
   std::vector<std::string> overrides = {};
   JobContext job = {};
+  // For ${now:}. Requests that belong together, as the jobs of a multirun, share it.
+  std::time_t now = std::time(nullptr);
 };
 
 // Everything that is wrong with a configuration, in one go.

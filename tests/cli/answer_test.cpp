@@ -66,6 +66,13 @@ TEST_F(Answer, KnowsTheInput) {
             "mesh\n");
 }
 
+TEST_F(Answer, TheTimeIsWhenTheProgramBegan) {
+  const std::vector<std::string> arguments = {"config", "+t=${now:%s}", "--resolve", "-p", "t"};
+  auto line = parse_command_line(arguments);
+  line.began -= 1000;
+  EXPECT_EQ(answer(line), std::to_string(line.began) + "\n");
+}
+
 TEST_F(Answer, AllTellsWhatItIsMadeOf) {
   const auto text = to({"config", "--cfg", "all", "mesh=quest"});
   EXPECT_THAT(text, AllOf(StartsWith("# searched:\n# configs  (inside the program)\n\n# files:\n"),

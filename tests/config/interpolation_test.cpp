@@ -69,6 +69,10 @@ TEST(Interpolation, TellsTheTime) {
   EXPECT_THAT(compose_text("", {"+t=${now:%Y-%m-%d}"}).string("t"),
               MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}"));
   EXPECT_THAT(compose_text("", {"+t=${now:}"}).string("t"), MatchesRegex(".{10}_.{8}"));
+  Files files;
+  auto request = files.write("only", "").request({"+t=${now:%s}"}, "only");
+  request.now = 86'400;
+  EXPECT_EQ(compose(request).string("t"), "86400");
 }
 
 TEST(Interpolation, CyclesAreShownAsAChainOnce) {

@@ -2,6 +2,7 @@
 #include "tests/config/support.hpp"
 
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <optional>
 #include <sstream>
@@ -23,6 +24,9 @@ class Isolation : public ::testing::Environment {
   std::optional<vergence::test::TemporaryFolder> folder_;
 };
 
+// Configurations that are compared must not differ because a second went by between them.
+constexpr std::time_t kNow = 1'790'000'000;
+
 const ::testing::Environment* const kIsolation = ::testing::AddGlobalTestEnvironment(new Isolation);
 
 }  // namespace
@@ -35,12 +39,16 @@ Files& Files::write(const std::string& name, std::string_view text) {
 }
 
 ComposeRequest Files::request(std::vector<std::string> overrides, const std::string& name) const {
-  return {.config_name = name, .config_dirs = {folder_.path()}, .overrides = std::move(overrides)};
+  return {.config_name = name,
+          .config_dirs = {folder_.path()},
+          .overrides = std::move(overrides),
+          .now = kNow};
 }
 
 Config compose_shipped(std::vector<std::string> overrides) {
   ComposeRequest request;
   request.overrides = std::move(overrides);
+  request.now = kNow;
   return compose(request);
 }
 
