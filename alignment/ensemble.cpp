@@ -25,8 +25,6 @@ constexpr double kVarianceAround = 28.0 / 180.0;  // of the sphere's height: the
 constexpr float kLeastVariance = 1e-5F;
 constexpr int kFewestPoints = 50;  // of kGrid^2, for a view to be fitted
 constexpr int kRounds = 8;
-constexpr double kCauchy = 2.385;
-constexpr double kMadToSigma = 1.4826;
 constexpr int kEdgeSide = 256;  // of the maps in which edges are compared
 constexpr int kHeldOutDirections = 6000;
 constexpr std::array<double, 5> kStrengths = {1.0, 0.5, 0.25, 0.125, 0.0};
@@ -165,9 +163,7 @@ ViewFit follow(const PreparedView& view, FitDomain domain, const LocalReference&
     for (const auto& point : points) {
       const double residual =
           (point.target - fit.scale * point.value - fit.shift) / point.deviation;
-      const double standardised = residual / sigma / kCauchy;
-      const double weight =
-          1.0 / (point.deviation * point.deviation) / (1.0 + standardised * standardised);
+      const double weight = cauchy_weight(residual / sigma) / (point.deviation * point.deviation);
       const Eigen::Vector2d row(point.value, view.free_shift ? 1.0 : 0.0);
       normal += weight * row * row.transpose();
       right += weight * point.target * row;

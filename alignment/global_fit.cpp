@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Robust weights: Holland & Welsch, "Robust regression using iteratively reweighted least-squares",
-// 1977 (Cauchy weight, tuning constant 2.385 for 95 % efficiency).
 #include "alignment/global_fit.hpp"
 
 #include "core/error.hpp"
@@ -19,8 +17,6 @@ namespace {
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr double kCauchy = 2.385;
-constexpr double kMadToSigma = 1.4826;
 constexpr double kSmallestScale = 0.05;  // relative to the mean scale 1; below it a view is refused
 constexpr double kIndependentErrors = 20.0;  // smooth errors that fit into one view
 constexpr double kShiftDeviation = 3.0;  // of a view's farthest value around 1, in mean deviations
@@ -268,11 +264,10 @@ class Solver {
     std::fill(weights_.begin(), weights_.end(), 0.0);
     for_each_residual([&](std::size_t k, const Observation& observation, double residual) {
       const double noise = sigma(k);
-      const double standardised = residual / noise / kCauchy;
       const auto index = static_cast<std::size_t>(&observation - observations_.all.data());
       weights_[index] = observation.confidence *
                         fit_.views[static_cast<std::size_t>(observation.view)].weight /
-                        (noise * noise) / (1.0 + standardised * standardised);
+                        (noise * noise) * cauchy_weight(residual / noise);
     });
   }
 

@@ -99,10 +99,9 @@ std::vector<cv::Mat> fit_grids(const PreparedViews& views, const Observations& o
       // Relative noise; robust against depth edges by a Cauchy weight.
       const double noise =
           std::hypot(fit.relative_noise, fit.absolute_noise / std::exp(centre)) + 1e-3;
-      const double standardised = (logs[i] - centre) / noise / 2.385;
       const auto& view = fit.views[static_cast<std::size_t>(group[i].view)];
-      weights.push_back(group[i].confidence * view.weight / (noise * noise) /
-                        (1.0 + standardised * standardised));
+      weights.push_back(group[i].confidence * view.weight / (noise * noise) *
+                        cauchy_weight((logs[i] - centre) / noise));
       data_weight += weights.back();
     }
     add_direction(group, logs, weights, size, normal, right);

@@ -18,8 +18,6 @@ namespace {
 constexpr int kWorkSide = 256;        // the longer side at which maps are compared
 constexpr double kAround = 1.0 / 16;  // of that: what counts as around a pixel
 constexpr int kRounds = 8;
-constexpr double kCauchy = 2.385;
-constexpr double kMadToSigma = 1.4826;
 
 // One network's map as inverse planar depth, up to what its kind leaves open.
 struct Opinion {
@@ -112,8 +110,7 @@ void follow(Opinion& opinion, const Opinion& lead, cv::Size work) {
         if (usable.at<unsigned char>(y, x) == 0) continue;
         const Eigen::Vector2d row(from.at<float>(y, x), 1.0);
         const double residual = to.at<float>(y, x) - row.dot(solution);
-        const double standardised = residual / sigma / kCauchy;
-        const double weight = 1.0 / (1.0 + standardised * standardised);
+        const double weight = cauchy_weight(residual / sigma);
         normal += weight * row * row.transpose();
         right += weight * to.at<float>(y, x) * row;
       }

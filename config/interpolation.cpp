@@ -45,12 +45,6 @@ std::size_t end_of_expression(std::string_view text, std::size_t begin) {
   throw Failure("'${' is never closed by '}'; a plain '${' is written '\\${'");
 }
 
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 // Splits at commas outside of braces.
 std::vector<std::string_view> split_arguments(std::string_view text) {
   std::vector<std::string_view> parts;

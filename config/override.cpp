@@ -2,6 +2,7 @@
 #include "config/override.hpp"
 
 #include "config/word.hpp"
+#include "core/text.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -359,12 +360,6 @@ std::string escaped(std::string_view bytes) {
     text += byte >= 0x20 && byte < 0x7F ? std::string(1, c) : fmt::format("\\x{:02X}", byte);
   }
   return text + "'";
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
 // Takes the operator off both ends of the key's text.

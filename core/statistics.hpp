@@ -8,6 +8,17 @@
 
 namespace vergence {
 
+// The standard deviation of a normal distribution as a multiple of its median absolute deviation.
+inline constexpr double kMadToSigma = 1.4826;
+
+// What an observation counts, 0..1, whose residual is so many standard deviations: Cauchy's weight,
+// of 95 % efficiency where errors are normal (Holland and Welsch, "Robust Regression Using
+// Iteratively Reweighted Least-Squares", 1977).
+[[nodiscard]] inline double cauchy_weight(double deviations) {
+  const double standardised = deviations / 2.385;
+  return 1.0 / (1.0 + standardised * standardised);
+}
+
 // The value below which `share` (0..1) of the values lie, by nearest rank below; Number{} when
 // there are none. Reorders `values`.
 template <class Number>

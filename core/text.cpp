@@ -6,6 +6,12 @@
 
 namespace vergence {
 
+std::string_view trimmed(std::string_view text, std::string_view blanks) {
+  const auto first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
 int edit_distance(std::string_view a, std::string_view b) {
   std::vector<int> before_last(b.size() + 1);
   std::vector<int> last(b.size() + 1);

@@ -125,5 +125,6 @@ void check_plausible(const Source& source, std::int64_t decoded_bytes, std::int6
 [[nodiscard]] std::uint16_t little_endian_u16(const std::uint8_t* bytes);
 
 [[nodiscard]] std::string_view as_text(Bytes bytes);
+[[nodiscard]] Bytes as_bytes(std::string_view text);
 
 }  // namespace vergence::media::codec

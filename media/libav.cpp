@@ -3,6 +3,7 @@
 
 #include "core/error.hpp"
 #include "core/interrupt.hpp"
+#include "core/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -27,12 +28,6 @@ namespace {
 
 // Where the error lines of this thread go besides the log.
 thread_local std::string* t_complaints = nullptr;
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 // FFmpeg's callback: any thread, also inside of decoders.
 void on_log(void* object, int level, const char* format, std::va_list arguments) {

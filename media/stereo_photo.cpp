@@ -31,13 +31,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
+using codec::as_bytes;
 using codec::as_text;
 using codec::Bytes;
 using codec::XmpPacket;
-
-Bytes as_bytes(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
 
 // What the encoders share.
 struct Pair {

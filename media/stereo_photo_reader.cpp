@@ -22,12 +22,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
+using codec::as_bytes;
 using codec::Bytes;
 using codec::XmpPacket;
-
-Bytes as_bytes(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
 
 int base64_value(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';

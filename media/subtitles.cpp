@@ -26,12 +26,6 @@ namespace {
 
 constexpr std::size_t kEventFields = 9;  // the last one is the text, commas and all
 
-std::string trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r");
-  if (first == std::string_view::npos) return {};
-  return std::string(text.substr(first, text.find_last_not_of(" \t\r") - first + 1));
-}
-
 std::vector<std::string> split(std::string_view text, std::size_t at_most) {
   std::vector<std::string> fields;
   while (fields.size() + 1 < at_most) {
@@ -49,7 +43,7 @@ std::string joined(const std::vector<std::string>& fields) {
 }
 
 double number(const std::string& text, double otherwise) {
-  const std::string word = trimmed(text);
+  const std::string word(trimmed(text));
   double value = otherwise;
   const auto end = std::from_chars(word.data(), word.data() + word.size(), value);
   return end.ec == std::errc() && std::isfinite(value) ? value : otherwise;
@@ -67,13 +61,13 @@ std::string margin(double value) {
 
 std::optional<std::string> value_of(const std::string& line, std::string_view key) {
   if (!lower(line).starts_with(lower(key))) return std::nullopt;
-  return trimmed(std::string_view(line).substr(key.size()));
+  return std::string(trimmed(std::string_view(line).substr(key.size())));
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) lines.push_back(trimmed(line));
+  for (std::string line; std::getline(stream, line);) lines.emplace_back(trimmed(line));
   return lines;
 }
 
@@ -208,7 +202,7 @@ std::string StereoScript::moved_tags(const std::string& text, const Eye& eye) co
 }
 
 std::string StereoScript::place(std::vector<std::string> fields, const Eye& eye) const {
-  const auto found = styles_.find(trimmed(fields[2]));
+  const auto found = styles_.find(std::string(trimmed(fields[2])));
   const Style style = found != styles_.end() ? found->second : Style{};
   std::array<double, 3> margins{};
   for (std::size_t i = 0; i < 3; ++i) {

@@ -366,6 +366,18 @@ void check_tags(const VideoTags& tags) {
   }
 }
 
+StereoTag stereo_of_st3d(const std::optional<int>& st3d) {
+  switch (st3d.value_or(0)) {
+    case 1:
+      return StereoTag::kTopBottom;
+    case 2:
+    case 4:
+      return StereoTag::kSideBySide;
+    default:
+      return StereoTag::kNone;
+  }
+}
+
 std::optional<VideoTagFacts> read_video_tags(const fs::path& path) {
   const mp4::FileBytes file(path);
   if (!mp4::is_mp4(file.read(0, 16))) return std::nullopt;

@@ -67,6 +67,10 @@ struct VideoTagFacts {
 // Nothing for a file that is no MP4. Throws Error: missing, cut off.
 [[nodiscard]] std::optional<VideoTagFacts> read_video_tags(const std::filesystem::path& path);
 
+// The layout that a V2 st3d of that number tells of, whichever eye is first; none where it is
+// missing or of another kind.
+[[nodiscard]] StereoTag stereo_of_st3d(const std::optional<int>& st3d);
+
 struct TagOutcome {
   bool in_place = false;              // the file was changed, not replaced
   std::vector<std::string> warnings;  // whole sentences

@@ -147,13 +147,6 @@ Belief of_tag(const std::optional<SphericalTag>& spherical, StereoTag stereo,
   return belief;
 }
 
-StereoTag stereo_of_st3d(const std::optional<int>& mode) {
-  if (!mode) return StereoTag::kNone;
-  return *mode == 1                 ? StereoTag::kTopBottom
-         : *mode == 2 || *mode == 4 ? StereoTag::kSideBySide
-                                    : StereoTag::kNone;
-}
-
 StereoTag stereo_of_v1(const std::string& mode) {
   return mode == "left-right"   ? StereoTag::kSideBySide
          : mode == "top-bottom" ? StereoTag::kTopBottom
@@ -162,7 +155,7 @@ StereoTag stereo_of_v1(const std::string& mode) {
 
 std::optional<Belief> of_v2(const FileSigns& signs) {
   if (!signs.boxes || (!signs.boxes->st3d && !signs.boxes->sv3d)) return std::nullopt;
-  Belief belief = of_tag(signs.boxes->sv3d, stereo_of_st3d(signs.boxes->st3d), signs);
+  Belief belief = of_tag(signs.boxes->sv3d, media::stereo_of_st3d(signs.boxes->st3d), signs);
   belief.right_first = signs.boxes->st3d == 4;
   const bool plain = belief.shape == Shape::kFlat && belief.stereo == StereoTag::kNone;
   return plain ? std::nullopt : std::optional<Belief>(belief);

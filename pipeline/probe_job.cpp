@@ -40,24 +40,12 @@ std::string words_of(const std::optional<SphericalTag>& tag, StereoTag stereo) {
                      360 * (1 - tag->left - tag->right), 180 * (1 - tag->top - tag->bottom));
 }
 
-StereoTag stereo_of_st3d(const std::optional<int>& mode) {
-  switch (mode.value_or(0)) {
-    case 1:
-      return StereoTag::kTopBottom;
-    case 2:
-    case 4:  // right eye first
-      return StereoTag::kSideBySide;
-    default:
-      return StereoTag::kNone;
-  }
-}
-
 // What the file says, a line for each kind of sign.
 std::vector<std::pair<std::string, std::string>> statements(const FileSigns& signs) {
   std::vector<std::pair<std::string, std::string>> lines;
   if (signs.boxes) {
     const auto& boxes = *signs.boxes;
-    std::string v2 = words_of(boxes.sv3d, stereo_of_st3d(boxes.st3d));
+    std::string v2 = words_of(boxes.sv3d, media::stereo_of_st3d(boxes.st3d));
     if (boxes.st3d == 4) v2 += ", right eye first";
     if (!boxes.sv3d_tool.empty()) v2 += fmt::format(" (by {})", boxes.sv3d_tool);
     lines.emplace_back("boxes st3d, sv3d", v2);

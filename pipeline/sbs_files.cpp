@@ -37,11 +37,6 @@ struct Found {
   fs::path export_file = {};
 };
 
-bool is_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
-
 bool has_extension(const fs::path& path, std::span<const std::string_view> known) {
   return std::find(known.begin(), known.end(), lower(path.extension().string())) != known.end();
 }
@@ -252,6 +247,11 @@ void leave_out_done(std::vector<SbsItem>& items) {
 }
 
 }  // namespace
+
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
 
 std::string plain_name(const fs::path& input, std::span<const std::string> strip) {
   const std::string stem = input == "-" ? "stdin" : input.stem().string();

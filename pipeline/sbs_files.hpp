@@ -25,6 +25,9 @@ struct SbsNaming {
   std::vector<std::string> known_suffixes;         // of all layouts: results that a folder may hold
 };
 
+// Whether there is a folder of that name; not, where that cannot be known.
+[[nodiscard]] bool is_folder(const std::filesystem::path& path);
+
 // The input's name without its extension and without the words of `strip`, in upper or lower case:
 // words stand between "_ - . ( ) [ ]" and blanks. Characters that Windows' shares do not know
 // become "_". A name that would vanish stays as it is.

@@ -8,6 +8,7 @@
 #include "media/video_reader.hpp"
 #include "pipeline/flat_depth.hpp"
 #include "pipeline/outputs.hpp"
+#include "pipeline/sbs_files.hpp"
 
 #include <cmath>
 #include <utility>
@@ -159,11 +160,6 @@ media::WriteOptions write_options(const media::Picture& picture, const SbsPhotoO
                             .carried = media::blocks_to_hand_on(picture.blocks, options.metadata)};
   if (stereo::shows_depth(options.frame.layout.layout)) write.carried.icc.clear();
   return write;
-}
-
-bool is_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
 }
 
 bool is_export(const fs::path& path) {

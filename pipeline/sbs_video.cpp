@@ -9,6 +9,7 @@
 #include "pipeline/depth_video.hpp"
 #include "pipeline/iw3_export.hpp"
 #include "pipeline/recognition.hpp"
+#include "pipeline/sbs_files.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -24,11 +25,6 @@ namespace vergence::pipeline {
 namespace fs = std::filesystem;
 
 namespace {
-
-bool is_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
 
 // ---- Depth from a folder of maps
 

@@ -40,12 +40,6 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin);
-}
-
 // Nothing where it is not a whole number.
 std::optional<std::int64_t> number(std::string_view text) {
   std::int64_t value = 0;

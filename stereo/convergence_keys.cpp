@@ -20,14 +20,7 @@ constexpr std::size_t kMostKeys = 100'000;
 constexpr std::size_t kMostBytes = 8U << 20U;
 constexpr float kLeastConvergence = -1.0F;
 constexpr float kMostConvergence = 2.0F;
-constexpr std::string_view kBlank = " \t\r";
 constexpr std::string_view kSeparators = " \t\r,;";
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
 
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');

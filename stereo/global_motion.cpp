@@ -144,7 +144,7 @@ class Aligner {
   }
 
  private:
-  [[nodiscard]] double spread() const { return std::max(kLeastSpread, 1.4826 * spread_); }
+  [[nodiscard]] double spread() const { return std::max(kLeastSpread, kMadToSigma * spread_); }
 
   bool look(const Estimate& estimate) {
     std::vector<double> sizes;

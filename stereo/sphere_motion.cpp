@@ -123,7 +123,7 @@ class Aligner {
   }
 
   [[nodiscard]] bool explained() const {
-    const double bound = 2.5 * std::max(kLeastSpread, 1.4826 * spread_);
+    const double bound = 2.5 * std::max(kLeastSpread, kMadToSigma * spread_);
     const auto inliers = std::count_if(residuals_.begin(), residuals_.end(), [&](double residual) {
       return std::abs(residual) <= std::min(bound, 2.0 * kMostResidual);
     });
@@ -148,7 +148,7 @@ class Aligner {
 
   // One Gauss-Newton step; the angle that it turns by.
   double improve(Estimate& estimate) const {
-    const double bound = kTukey * std::max(kLeastSpread, 1.4826 * spread_);
+    const double bound = kTukey * std::max(kLeastSpread, kMadToSigma * spread_);
     Normal normal = Normal::Zero();
     Row right = Row::Zero();
     for (std::size_t i = 0; i < points_.size(); ++i) {

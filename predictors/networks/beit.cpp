@@ -23,14 +23,6 @@ constexpr std::int64_t kPatch = 16;  // px
 // The last entries of a table: from the class token, to it, and from it to itself.
 constexpr std::int64_t kClassEntries = 3;
 
-// A linear layer and the layer scale behind it: gamma (W x + b).
-Linear scaled_linear(Parameters& parameters, const std::string& name, const std::string& gamma,
-                     std::int64_t in, std::int64_t out) {
-  const Tensor scale = parameters.take(gamma, {out});
-  const Tensor weight = parameters.take(name + ".weight", {out, in});
-  return {parameters, weight * scale.unsqueeze(1), parameters.take(name + ".bias", {out}) * scale};
-}
-
 // The keys have no bias: one that is the same for all keys changes no softmax.
 Linear take_qkv(Parameters& parameters, const std::string& name, std::int64_t channels) {
   const Tensor weight = parameters.take(name + "qkv.weight", {3 * channels, channels});

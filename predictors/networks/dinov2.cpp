@@ -19,14 +19,6 @@ std::int64_t hidden_channels(const DinoV2Shape& shape) {
   return 4 * shape.channels;
 }
 
-// A linear layer and the layer scale behind it: gamma (W x + b).
-Linear scaled_linear(Parameters& parameters, const std::string& name, const std::string& gamma,
-                     std::int64_t in, std::int64_t out) {
-  const Tensor scale = parameters.take(gamma, {out});
-  const Tensor weight = parameters.take(name + ".weight", {out, in});
-  return {parameters, weight * scale.unsqueeze(1), parameters.take(name + ".bias", {out}) * scale};
-}
-
 }  // namespace
 
 std::optional<DinoV2Shape> dinov2_shape(const std::string& size) {

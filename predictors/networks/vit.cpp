@@ -130,6 +130,13 @@ Tensor Linear::added_to(const Tensor& residual, const Tensor& x) const {
   return output;
 }
 
+Linear scaled_linear(Parameters& parameters, const std::string& name, const std::string& gamma,
+                     std::int64_t in, std::int64_t out) {
+  const Tensor scale = parameters.take(gamma, {out});
+  const Tensor weight = parameters.take(name + ".weight", {out, in});
+  return {parameters, weight * scale.unsqueeze(1), parameters.take(name + ".bias", {out}) * scale};
+}
+
 LayerNorm::LayerNorm(Parameters& parameters, const std::string& name, std::int64_t channels,
                      double epsilon)
     : weight_(parameters.take(name + ".weight", {channels})),

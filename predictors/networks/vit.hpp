@@ -40,6 +40,10 @@ class Linear {
   at::Tensor bias_;
 };
 
+// A linear layer, NAME, and the layer scale behind it, GAMMA [out]: gamma (W x + b).
+[[nodiscard]] Linear scaled_linear(Parameters& parameters, const std::string& name,
+                                   const std::string& gamma, std::int64_t in, std::int64_t out);
+
 // Over the last side; gives floats.
 class LayerNorm {
  public:

@@ -21,6 +21,14 @@ TEST(NearestNames, AreSortedAndFew) {
   EXPECT_TRUE(nearest_names("zzzzzz", names).empty());
 }
 
+TEST(Trimmed, TakesBlanksOffBothEnds) {
+  EXPECT_EQ(trimmed(" a b\t\r\n"), "a b");
+  EXPECT_EQ(trimmed("a"), "a");
+  EXPECT_EQ(trimmed(" \n"), "");
+  EXPECT_EQ(trimmed(""), "");
+  EXPECT_EQ(trimmed(" a,", ","), " a");
+}
+
 TEST(QuotedList, JoinsWithOr) {
   const std::vector<std::string> three{"a", "b", "c"};
   EXPECT_EQ(quoted_list(three), "'a', 'b' or 'c'");

@@ -3,14 +3,16 @@
 
 #include "core/angle.hpp"
 #include "core/error.hpp"
+#include "tests/support/matchers.hpp"
 
 #include <cmath>
-#include <functional>
 
 #include <gtest/gtest.h>
 
 namespace vergence::evaluation {
 namespace {
+
+using vergence::test::error_of;
 
 cv::Mat row(std::initializer_list<float> values) {
   return cv::Mat(std::vector<float>(values), true).reshape(1, 1);
@@ -201,19 +203,10 @@ TEST(DepthMetrics, TheSeamStepOfADisparityIsThatOfItsFit) {
   EXPECT_EQ(from_disparity.seam.value().rank, 1);
 }
 
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST(DepthMetrics, SaysWhatDoesNotFitTogether) {
   const cv::Mat values = row({1.0F, 2.0F});
   const auto message = [](const AnyDepth& p, const AnyDepth& g, const DepthEvalOptions& options) {
-    return message_of([&] { static_cast<void>(evaluate_depth(p, g, options)); });
+    return error_of([&] { static_cast<void>(evaluate_depth(p, g, options)); });
   };
   EXPECT_EQ(
       message(Disparity(values), RayDistance(values), {.align = DepthAlign::kMedian}),

@@ -50,15 +50,6 @@ void save_bytes(const fs::path& path, std::span<const std::uint8_t> bytes) {
                static_cast<std::streamsize>(bytes.size()));
 }
 
-std::string error_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
-
 cv::Mat gradient_rgb(int width, int height) {
   cv::Mat rgb(height, width, CV_8UC3);
   for (int y = 0; y < height; ++y) {

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <random>
 #include <span>
@@ -24,9 +23,6 @@ std::string python(const std::filesystem::path& folder, const std::string& code)
 
 std::vector<std::uint8_t> bytes_of(const std::filesystem::path& path);
 void save_bytes(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
-
-// The text of the vergence::Error that `work` throws, "" if it throws none.
-std::string error_of(const std::function<void()>& work);
 
 // A smooth colour picture without symmetries, that JPEG keeps well: CV_8UC3.
 cv::Mat gradient_rgb(int width, int height);

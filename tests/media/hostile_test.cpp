@@ -4,6 +4,7 @@
 #include "media/depth_file.hpp"
 #include "media/picture.hpp"
 #include "tests/media/fixtures.hpp"
+#include "tests/support/matchers.hpp"
 #include "tests/support/paths.hpp"
 
 #include <fmt/format.h>

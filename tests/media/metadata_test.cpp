@@ -2,6 +2,7 @@
 #include "core/output_file.hpp"
 #include "media/picture.hpp"
 #include "tests/media/fixtures.hpp"
+#include "tests/support/matchers.hpp"
 #include "tests/support/paths.hpp"
 
 #include <fmt/format.h>

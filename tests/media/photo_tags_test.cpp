@@ -5,6 +5,7 @@
 #include "media/picture.hpp"
 #include "media/stereo_photo.hpp"
 #include "tests/media/fixtures.hpp"
+#include "tests/support/matchers.hpp"
 #include "tests/support/paths.hpp"
 
 #include <algorithm>

@@ -3,6 +3,7 @@
 
 #include "core/output_file.hpp"
 #include "tests/media/fixtures.hpp"
+#include "tests/support/matchers.hpp"
 #include "tests/support/paths.hpp"
 
 #include <array>

@@ -3,6 +3,7 @@
 #include "media/video_color.hpp"
 
 #include "tests/media/fixtures.hpp"
+#include "tests/support/matchers.hpp"
 
 #include <limits>
 #include <stdexcept>

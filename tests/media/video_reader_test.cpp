@@ -6,6 +6,7 @@
 #include "media/picture.hpp"
 #include "tests/media/fixtures.hpp"
 #include "tests/media/video_fixtures.hpp"
+#include "tests/support/matchers.hpp"
 #include "tests/support/paths.hpp"
 
 #include <algorithm>

@@ -4,6 +4,7 @@
 #include "core/error.hpp"
 #include "core/output_file.hpp"
 #include "tests/mesh/fixtures.hpp"
+#include "tests/support/matchers.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/process.hpp"
 
@@ -17,6 +18,7 @@
 namespace vergence::mesh {
 namespace {
 
+using vergence::test::error_of;
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -34,15 +36,6 @@ std::vector<std::string> names_in(const fs::path& folder) {
   }
   std::sort(names.begin(), names.end());
   return names;
-}
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 // A binary PLY: the header's lines and the bytes behind it.
@@ -223,9 +216,9 @@ TEST(SplatFile, EncodesAsViewersExpect) {
 
 TEST(MeshFile, RefusesUnknownExtensionsAndEmptyMeshes) {
   const TemporaryFolder folder;
-  EXPECT_THAT(message_of([&] { write_mesh(folder / "a.stl", small_room(), nullptr); }),
+  EXPECT_THAT(error_of([&] { write_mesh(folder / "a.stl", small_room(), nullptr); }),
               HasSubstr("'.glb', '.gltf', '.fbx', '.obj' or '.ply'"));
-  EXPECT_THAT(message_of([&] { write_mesh(folder / "a.glb", Mesh{}, nullptr); }),
+  EXPECT_THAT(error_of([&] { write_mesh(folder / "a.glb", Mesh{}, nullptr); }),
               HasSubstr("no triangles"));
   EXPECT_TRUE(names_in(folder.path()).empty());
 }
@@ -240,14 +233,14 @@ TEST(MeshFile, LeavesNothingBehindWhenOneOfItsFilesCannotBeWritten) {
     const auto& obstacle = pair.second;
     const TemporaryFolder folder;
     fs::create_directory(folder / obstacle);
-    EXPECT_THAT(message_of([&] { write_mesh(folder / pair.first, small_room(), &texture); }),
+    EXPECT_THAT(error_of([&] { write_mesh(folder / pair.first, small_room(), &texture); }),
                 HasSubstr("it is a folder"))
         << obstacle;
     EXPECT_THAT(names_in(folder.path()), ElementsAre(obstacle));
   }
   for (const auto& extension : mesh_extensions()) {
     EXPECT_THAT(
-        message_of([&] { write_mesh("/nowhere/at/all" + extension, small_room(), &texture); }),
+        error_of([&] { write_mesh("/nowhere/at/all" + extension, small_room(), &texture); }),
         HasSubstr("there is no folder"));
   }
 }
@@ -257,14 +250,14 @@ TEST(MeshFile, NamesAFullDisk) {
   for (const auto& extension : mesh_extensions()) {
     const fs::path path = folder / ("full" + extension);
     fs::create_symlink("/dev/full", path);
-    EXPECT_THAT(message_of([&] { write_mesh(path, small_room(), nullptr); }),
+    EXPECT_THAT(error_of([&] { write_mesh(path, small_room(), nullptr); }),
                 HasSubstr("no space left on device"))
         << extension;
   }
   fs::create_symlink("/dev/full", folder / "points.ply");
   const auto cloud =
       points_from_depth(test::panorama_of(32, 16, test::room_distance), {}, test::whole_sphere());
-  EXPECT_THAT(message_of([&] { write_points(folder / "points.ply", cloud); }),
+  EXPECT_THAT(error_of([&] { write_points(folder / "points.ply", cloud); }),
               HasSubstr("no space left on device"));
 }
 

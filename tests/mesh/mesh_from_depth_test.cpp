@@ -4,6 +4,7 @@
 #include "core/error.hpp"
 #include "mesh/clean_up.hpp"
 #include "tests/mesh/fixtures.hpp"
+#include "tests/support/matchers.hpp"
 
 #include <cmath>
 #include <limits>
@@ -21,6 +22,7 @@ using test::panorama_of;
 using test::random_star;
 using test::room_distance;
 using test::whole_sphere;
+using vergence::test::error_of;
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
@@ -320,28 +322,19 @@ TEST(MeshFromDepth, AcceptsTheSmallestMaps) {
   }
 }
 
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
-
 TEST(MeshFromDepth, SaysWhyThereIsNoMesh) {
   const RayDistance holes(cv::Mat(8, 16, CV_32FC1, cv::Scalar(kNan)));
-  EXPECT_THAT(message_of([&] { (void)mesh_from_depth(holes, whole_sphere()); }),
+  EXPECT_THAT(error_of([&] { (void)mesh_from_depth(holes, whole_sphere()); }),
               ::testing::HasSubstr("no valid distance"));
-  EXPECT_THAT(message_of([&] { (void)mesh_from_depth(RayDistance(), whole_sphere()); }),
+  EXPECT_THAT(error_of([&] { (void)mesh_from_depth(RayDistance(), whole_sphere()); }),
               ::testing::HasSubstr("is empty"));
   const RayDistance flat(cv::Mat(8, 16, CV_32FC1, cv::Scalar(1.0)));
   for (const int width : {-5, 1, 3, 1'000'000}) {
     EXPECT_THAT(
-        message_of([&] { (void)mesh_from_depth(flat, whole_sphere(), {.grid_width = width}); }),
+        error_of([&] { (void)mesh_from_depth(flat, whole_sphere(), {.grid_width = width}); }),
         ::testing::HasSubstr("use 4 to 32768 columns"));
   }
-  EXPECT_THAT(message_of([&] {
+  EXPECT_THAT(error_of([&] {
                 (void)mesh_from_depth(flat, whole_sphere(),
                                       {.edge_grazing = Radians::from_degrees(90)});
               }),

@@ -55,7 +55,7 @@ TEST(StageQueue, AFastStageWaitsForASlowOne) {
   group.add("slow", [&] {
     while (queue.pop()) {
       --in_flight;
-      std::this_thread::sleep_for(std::chrono::microseconds(300));
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   });
   group.run();

@@ -16,6 +16,7 @@
 namespace vergence::predictors {
 namespace {
 
+using vergence::test::error_of;
 namespace fs = std::filesystem;
 
 fs::path golden(const std::string& name) {
@@ -177,15 +178,6 @@ TEST(RowFlow, ReadsTheOfficialLayout) {
         .shifts_px.at(0);
   };
   EXPECT_LE(cv::norm(shift_of("official.pth"), shift_of("tables.safetensors"), cv::NORM_INF), 1e-4);
-}
-
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 TEST(LearnedWarpFactory, TellsWarpsFromDepth) {

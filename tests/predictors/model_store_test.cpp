@@ -6,6 +6,7 @@
 #include "core/output_file.hpp"
 #include "predictors/part_file.hpp"
 #include "predictors/sha256.hpp"
+#include "tests/support/matchers.hpp"
 #include "tests/support/paths.hpp"
 
 #include <fmt/format.h>
@@ -15,6 +16,7 @@
 namespace vergence::predictors {
 namespace {
 
+using vergence::test::error_of;
 namespace fs = std::filesystem;
 using Source = ExpectedDigest::Source;
 
@@ -28,15 +30,6 @@ constexpr const char* kMillionDigest =
 
 std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
-}
-
-std::string message_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(Sha256Digest, AgreesWithThePublishedExamples) {
@@ -57,12 +50,12 @@ TEST(Sha256Digest, OfAFileIsThatOfItsBytes) {
   write_file(folder / "long", std::string(1'000'000, 'a'));
   EXPECT_EQ(sha256_of_file(folder / "empty", no_progress()), kEmptyDigest);
   EXPECT_EQ(sha256_of_file(folder / "long", no_progress()), kMillionDigest);
-  EXPECT_THAT(message_of([&] { static_cast<void>(sha256_of_file(folder / "no", no_progress())); }),
+  EXPECT_THAT(error_of([&] { static_cast<void>(sha256_of_file(folder / "no", no_progress())); }),
               testing::HasSubstr("no such file or directory"));
-  EXPECT_THAT(message_of([&] { static_cast<void>(sha256_of_file(folder.path(), no_progress())); }),
+  EXPECT_THAT(error_of([&] { static_cast<void>(sha256_of_file(folder.path(), no_progress())); }),
               testing::EndsWith("it is a folder"));
   request_interrupt();
-  EXPECT_EQ(message_of([&] { static_cast<void>(sha256_of_file(folder / "long", no_progress())); }),
+  EXPECT_EQ(error_of([&] { static_cast<void>(sha256_of_file(folder / "long", no_progress())); }),
             "interrupted");
   clear_interrupt();
 }
@@ -81,7 +74,7 @@ TEST(ModelStore, ReadsPinsAsSha256sumWritesThem) {
   for (const std::string& text : {std::string(), std::string("\n"), std::string(kAbcDigest, 63),
                                   std::string(kAbcDigest) + "0", std::string(64, 'g')}) {
     write_file(pin_path(file), text);
-    EXPECT_THAT(message_of([&] { static_cast<void>(pinned_sha256(file)); }),
+    EXPECT_THAT(error_of([&] { static_cast<void>(pinned_sha256(file)); }),
                 testing::HasSubstr("net.pth.sha256' does not begin with a SHA-256; remove it"))
         << text;
   }
@@ -173,13 +166,13 @@ TEST_F(PartFiles, BeginAgainFromNothing) {
 TEST_F(PartFiles, BelongToOneAtATime) {
   leave_part(origin());
   const PartFile part(file_, url_, no_progress());
-  EXPECT_THAT(message_of([&] { PartFile(file_, url_, no_progress()); }),
+  EXPECT_THAT(error_of([&] { PartFile(file_, url_, no_progress()); }),
               testing::HasSubstr("is being fetched by another process"));
   EXPECT_EQ(part.size(), 2);
 }
 
 TEST_F(PartFiles, NeedAFolderToLieIn) {
-  EXPECT_THAT(message_of([&] { PartFile(folder_ / "no/net.pth", url_, no_progress()); }),
+  EXPECT_THAT(error_of([&] { PartFile(folder_ / "no/net.pth", url_, no_progress()); }),
               testing::EndsWith("no such file or directory; choose another folder with --to"));
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/matchers.hpp"
 
+#include "core/error.hpp"
+
 #include <cmath>
 
 #include <fmt/format.h>
@@ -38,6 +40,15 @@ namespace vergence::test {
              "max difference {} (allowed {}) at x={} y={}: {} against {}; mean {} (allowed {})",
              worst, tolerance.max, where.x, where.y, actual.at<float>(where),
              expected.at<float>(where), mean, tolerance.mean);
+}
+
+std::string error_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
 }
 
 }  // namespace vergence::test
