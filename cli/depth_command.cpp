@@ -30,7 +30,7 @@ void run_depth(const Work& work) {
     const auto source = pipeline::open_source(input, source_options);
     pipeline::check_writable(output);
     const auto depth =
-        own ? pipeline::use_own_depth(*own, source, source_options, depth_options)
+        own ? pipeline::use_own_depth(*own, source, depth_options)
             : pipeline::estimate_depth(source, predictors, depth_options, work.progress);
     work.progress.begin("writing", "files", 1);
     const auto paths =

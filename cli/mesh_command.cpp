@@ -55,7 +55,7 @@ class MeshCommand {
     }
     auto source = pipeline::open_source(input, source_options_);
     if (own_) {
-      auto depth = pipeline::use_own_depth(*own_, source, source_options_, depth_options_);
+      auto depth = pipeline::use_own_depth(*own_, source, depth_options_);
       return {std::move(depth), source.rgb};
     }
     // Made once, for the first picture that needs it.

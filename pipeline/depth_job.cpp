@@ -451,8 +451,7 @@ DepthResult estimate_depth(const Source& source, DepthPredictor& predictor,
   return estimate(source, std::span(&only, 1), options, progress);
 }
 
-DepthResult use_own_depth(const OwnDepth& own, const Source& source,
-                          const SourceOptions& source_options, const DepthOptions& options) {
+DepthResult use_own_depth(const OwnDepth& own, const Source& source, const DepthOptions& options) {
   const auto depth = read_own(own);
   const cv::Size size = values_of(depth).size();
   const auto& shown = source.original_window;
@@ -463,13 +462,11 @@ DepthResult use_own_depth(const OwnDepth& own, const Source& source,
   if (source.panorama) {
     result.distance = distance_in_panorama(depth);
     result.window = window_for(source.original_window, size);
-    if (source.turned) {
+    if (source.turn) {
       const auto target =
           window_for(source.window, cv::Size(result.window.full_width, result.window.full_height));
       result.distance =
-          RayDistance(turned(result.distance.values(), result.window, target,
-                             rotation_from_yaw_pitch_roll(source_options.yaw, source_options.pitch,
-                                                          source_options.roll)));
+          RayDistance(turned(result.distance.values(), result.window, target, *source.turn));
       result.window = target;
     }
   } else {

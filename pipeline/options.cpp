@@ -489,6 +489,7 @@ SourceOptions source_options(const Config& config) {
   options.yaw = degrees(config, "view.yaw_deg");
   options.pitch = degrees(config, "view.pitch_deg");
   options.roll = degrees(config, "view.roll_deg");
+  options.level = config.string("view.level") == "on";
   options.nadir = degrees(config, "mask.nadir_deg");
   return options;
 }

@@ -82,27 +82,37 @@ cv::Mat unsqueezed(const cv::Mat& eye, const EyeLayout& eyes) {
 }
 
 // The panorama as seen by the turned camera; a part of the sphere becomes a part of the whole one.
-void level(Source& source, const SourceOptions& options) {
-  if (options.yaw == Radians{} && options.pitch == Radians{} && options.roll == Radians{}) return;
+void turn(Source& source, const SourceOptions& options) {
+  Eigen::Matrix3d turn = rotation_from_yaw_pitch_roll(options.yaw, options.pitch, options.roll);
+  if (options.level) turn = source.pose.transpose() * turn;
+  if (turn.isIdentity()) return;
   const bool whole = source.window.is_whole();
   const auto target =
       whole ? source.window
             : SphereWindow::whole(source.window.full_width, source.window.full_height);
   const projection::PanoramaSampler sampler(source.rgb, source.window);
-  auto turned = sampler.reproject(
-      target, rotation_from_yaw_pitch_roll(options.yaw, options.pitch, options.roll));
+  auto turned = sampler.reproject(target, turn);
   if (!source.valid.empty()) {
-    const auto seen = projection::PanoramaSampler(source.valid, source.window)
-                          .reproject(target, rotation_from_yaw_pitch_roll(
-                                                 options.yaw, options.pitch, options.roll));
+    const auto seen =
+        projection::PanoramaSampler(source.valid, source.window).reproject(target, turn);
     turned.valid &= seen.picture > 127;
   } else if (whole) {
     turned.valid.release();
   }
   source.rgb = turned.picture;
-  source.turned = true;
+  source.turn = turn;
   source.valid = turned.valid;
   source.window = target;
+}
+
+void take_pose(Source& source, const media::PictureMetadata& metadata) {
+  const Radians pitch = metadata.pitch.value_or(Radians{});
+  const Radians roll = metadata.roll.value_or(Radians{});
+  if (pitch == Radians{} && roll == Radians{}) return;
+  source.pose = rotation_from_yaw_pitch_roll(Radians{}, pitch, roll);
+  source.described +=
+      fmt::format(", from a camera tilted up by {:.4g} and clockwise by {:.4g} degrees",
+                  pitch.degrees(), roll.degrees());
 }
 
 void take_photo(Source& source, const media::PictureMetadata& metadata,
@@ -190,7 +200,8 @@ Source open_source(const std::filesystem::path& path, const SourceOptions& optio
     source.described =
         fmt::format("{} {}x{} ({})", describe(seen), eye.cols, eye.rows, seen.evidence);
     source.original_window = source.window;
-    level(source, options);
+    take_pose(source, opened.left.metadata);
+    turn(source, options);
     if (options.nadir.value() > 0.0) fill_nadir(source.rgb, source.window, options.nadir);
   }
   if (seen.eyes.is_pair()) source.described += ", the left eye of both";

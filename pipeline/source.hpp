@@ -28,6 +28,8 @@ struct SourceOptions {
   Radians yaw;
   Radians pitch;
   Radians roll;
+  bool level =
+      false;  // take the pitch and roll off a panorama that GPano tells, before these angles
   Radians
       nadir;  // what is within this angle of straight down (the tripod) is painted over; 0 = off
 };
@@ -46,7 +48,11 @@ struct Source {
   bool panorama = false;
   projection::SphereWindow window;           // of a panorama, as `rgb` has it now
   projection::SphereWindow original_window;  // as the file had it, before it was turned
-  bool turned = false;                       // by view.yaw_deg, pitch_deg, roll_deg
+  // Directions in the file's picture from those in `rgb`, where it was turned by SourceOptions.
+  std::optional<Eigen::Matrix3d> turn;
+  // How the camera of a panorama stood: level directions from those in the file's picture, by
+  // GPano's pitch and roll; its heading is left out, so that the middle stays in the middle.
+  Eigen::Matrix3d pose = Eigen::Matrix3d::Identity();
   bool resampled = false;  // to an equirectangular picture, or one eye out of a pair: `rgb` is not
                            // the file's picture
   Radians fov_x;           // of a flat photo

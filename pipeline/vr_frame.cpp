@@ -78,7 +78,8 @@ stereo::SphereStereo engine_of(const VrFrameOptions& options, const PictureModel
   }
   engine.ipd_m = options.ipd_m;
   engine.nearest_m = options.nearest_m;
-  engine.source_from_eyes = rotation_from_yaw_pitch_roll(options.yaw, options.pitch, options.roll);
+  engine.source_from_eyes = options.source_from_world *
+                            rotation_from_yaw_pitch_roll(options.yaw, options.pitch, options.roll);
   engine.interpolation = options.interpolation;
   engine.surround = options.surround;
   engine.refine_rims = options.refine_rims;

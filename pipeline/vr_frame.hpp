@@ -47,6 +47,8 @@ struct VrFrameOptions {
   Radians yaw;             // where the eyes look, as core/rotation.hpp has it
   Radians pitch;
   Radians roll;
+  // Directions in the input from those of the world that these angles count in.
+  Eigen::Matrix3d source_from_world = Eigen::Matrix3d::Identity();
   projection::SphereInterpolation interpolation = projection::SphereInterpolation::kBilinear;
   stereo::Surround surround = stereo::Surround::kBlack;
   bool refine_rims = true;

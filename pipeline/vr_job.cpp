@@ -120,7 +120,9 @@ bool needs_depth(const VrFrameOptions& frame) {
 
 VrFrameMaker make_vr_frame(const VrScene& scene, const VrFrameOptions& options,
                            const std::string& name, cv::Mat& frame) {
-  VrFrameMaker maker(options, [model = scene.model](cv::Size size) { return model.resized(size); });
+  auto turned = options;
+  turned.source_from_world = scene.source_from_world;
+  VrFrameMaker maker(turned, [model = scene.model](cv::Size size) { return model.resized(size); });
   maker.make(scene.picture, scene.distance, frame);
   report(name, options, maker);
   return maker;
@@ -136,12 +138,15 @@ VrScene VrPhotoJob::open(const fs::path& path, Progress& progress) {
 
 VrScene VrPhotoJob::open(const Source& source, Progress& progress) {
   VrScene scene{.picture = source.rgb, .model = model_of(source), .distance = {}, .carried = {}};
+  if (options_.level && !source.pose.isIdentity()) {
+    scene.source_from_world = source.pose.transpose();
+    spdlog::info("'{}': levelled; view.level=off leaves it tilted", source.path.string());
+  }
   if (!needs_depth(options_.frame)) return scene;
   auto depth_options = options_.depth;
   depth_options.panorama.relative_median_m = median_for(options_, scene.model);
-  const auto depth = options_.own
-                         ? use_own_depth(*options_.own, source, options_.source, depth_options)
-                         : estimate_depth(source, networks_(), depth_options, progress);
+  const auto depth = options_.own ? use_own_depth(*options_.own, source, depth_options)
+                                  : estimate_depth(source, networks_(), depth_options, progress);
   if (!depth.metric) {
     spdlog::info("'{}': depth has no scale of its own: the median is put at {:.2g} m (scale.*)",
                  source.path.string(),

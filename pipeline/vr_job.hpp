@@ -43,6 +43,7 @@ struct DeviceLimits {
 struct VrOptions {
   VrFrameOptions frame;
   SourceOptions source;  // without its angles: the eyes are turned, not the picture
+  bool level = true;     // turn the eyes back by Source::pose
   DepthOptions depth;
   // The median distance of a flat picture that has no scale of its own grows with its focal length:
   // what fills a picture of kUsualPhotoFov at that distance is farther away in a narrower one.
@@ -65,6 +66,7 @@ struct VrScene {
   cv::Mat picture;  // RGB, CV_8U or CV_16U
   projection::PictureModel model;
   RayDistance distance;  // 1e9 and more = sky; empty for mono
+  Eigen::Matrix3d source_from_world = Eigen::Matrix3d::Identity();  // see VrFrameOptions
   media::PictureBlocks carried = {};
 };
 

@@ -153,6 +153,8 @@ VrOptions vr_options(const Config& config) {
   options.source = source_options(config);
   // The eyes are turned instead, so that each pixel is sampled once.
   options.source.yaw = options.source.pitch = options.source.roll = Radians{};
+  options.source.level = false;
+  options.level = config.string("view.level") != "off";
   options.depth = depth_options(config);
   options.scale_by_fov = !config.set_by_user("scale.median_m");
   options.own = own_depth(config);

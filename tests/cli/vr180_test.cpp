@@ -92,6 +92,26 @@ TEST_F(Vr180, A360PhotoBecomesAVr180PhotoThatViewersKnow) {
                           HasSubstr("CroppedAreaLeftPixels: 64"), HasSubstr("left-right")));
 }
 
+TEST_F(Vr180, ATiltedCameraIsLevelledByItsPose) {
+  cv::Mat picture(256, 512, CV_8UC3, cv::Scalar(0, 0, 0));
+  cv::circle(picture, {256, 128}, 8, cv::Scalar::all(255), cv::FILLED);
+  media::write_picture(folder_ / "in.jpg", picture);
+  run(
+      fmt::format("exiftool -q -overwrite_original -XMP-GPano:ProjectionType=equirectangular "
+                  "-XMP-GPano:PosePitchDegrees=30 '{}'",
+                  (folder_ / "in.jpg").string()));
+  const auto row_of_disc = [&](const std::string& level) {
+    (void)vr180({"in.jpg", "vr.layout=mono", "vr.eye_px=180", level, "-o", "out.png"});
+    cv::Mat grey;
+    cv::cvtColor(read("out.png"), grey, cv::COLOR_RGB2GRAY);
+    const auto moments = cv::moments(grey);
+    return moments.m01 / moments.m00 + 0.5;
+  };
+  EXPECT_NEAR(row_of_disc("view.level=auto"), 60.0, 0.5) << "30 degrees above the horizon";
+  EXPECT_THAT(errors_, HasSubstr("levelled; view.level=off leaves it tilted"));
+  EXPECT_NEAR(row_of_disc("view.level=off"), 90.0, 0.5);
+}
+
 struct Output {
   const char* projection;
   const char* layout;

@@ -3,6 +3,7 @@
 
 #include "core/error.hpp"
 #include "core/output_file.hpp"
+#include "core/rotation.hpp"
 #include "media/depth_file.hpp"
 #include "pipeline/depth_output.hpp"
 #include "pipeline/flat_depth.hpp"
@@ -177,7 +178,7 @@ class OwnDepthTest : public ::testing::Test {
 TEST_F(OwnDepthTest, NeedNotHaveThePicturesSize) {
   const auto own = write(room(SphereWindow::whole(64, 32)));
   const auto source = panorama_source(SphereWindow::whole(256, 128));
-  const auto result = use_own_depth(own, source, {}, {});
+  const auto result = use_own_depth(own, source, {});
   EXPECT_EQ(result.window, SphereWindow::whole(64, 32));
   EXPECT_TRUE(result.metric);
   EXPECT_EQ(result.model, "own.npy");
@@ -186,10 +187,8 @@ TEST_F(OwnDepthTest, NeedNotHaveThePicturesSize) {
 TEST_F(OwnDepthTest, TurnsWithThePicture) {
   const auto own = write(room(SphereWindow::whole(128, 64)));
   auto source = panorama_source(SphereWindow::whole(256, 128));
-  source.turned = true;
-  SourceOptions options;
-  options.yaw = Radians::from_degrees(90);
-  const auto result = use_own_depth(own, source, options, {});
+  source.turn = rotation_from_yaw_pitch_roll(Radians::from_degrees(90), {}, {});
+  const auto result = use_own_depth(own, source, {});
   // Looking to +X, where the wall is 3 m away, not 4.
   EXPECT_NEAR(result.distance.values().at<float>(32, 64), 3.0, 0.05);
   EXPECT_NEAR(result.distance.values().at<float>(32, 32), 4.0, 0.05);
@@ -199,7 +198,7 @@ TEST_F(OwnDepthTest, PutsSkyBehindEverything) {
   auto distance = room(SphereWindow::whole(64, 32));
   distance.values().rowRange(0, 8).setTo(1e10F);
   const auto result =
-      use_own_depth(write(distance), panorama_source(SphereWindow::whole(64, 32)), {}, {});
+      use_own_depth(write(distance), panorama_source(SphereWindow::whole(64, 32)), {});
   EXPECT_EQ(cv::countNonZero(result.sky), 8 * 64);
   EXPECT_LT(result.distance.values().at<float>(2, 2), 100.0F);
   EXPECT_GT(result.distance.values().at<float>(2, 2), 15.0F);
@@ -222,12 +221,12 @@ TEST_F(OwnDepthTest, TellsAPanoramaFromAPhotoWithoutPicture) {
 TEST_F(OwnDepthTest, MarksRelativeDepth) {
   auto own = write(room(SphereWindow::whole(64, 32)));
   own.kind = DepthKind::kDisparity;
-  const auto result = use_own_depth(own, panorama_source(SphereWindow::whole(64, 32)), {}, {});
+  const auto result = use_own_depth(own, panorama_source(SphereWindow::whole(64, 32)), {});
   EXPECT_FALSE(result.metric);
   EXPECT_NEAR(quantile(result.distance.values(), 0.5), 2.0, 1e-3);
   own.kind = DepthKind::kPlanarDepth;
   EXPECT_THROW(
-      static_cast<void>(use_own_depth(own, panorama_source(SphereWindow::whole(64, 32)), {}, {})),
+      static_cast<void>(use_own_depth(own, panorama_source(SphereWindow::whole(64, 32)), {})),
       Error);
 }
 

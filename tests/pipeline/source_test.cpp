@@ -3,6 +3,7 @@
 
 #include "core/error.hpp"
 #include "tests/support/paths.hpp"
+#include "tests/support/process.hpp"
 
 #include <cmath>
 
@@ -103,10 +104,43 @@ TEST(OpenSource, LevelsATiltedPanorama) {
   options.yaw = Radians::from_degrees(90);
   const auto source = open_source(path, options);
   EXPECT_TRUE(source.panorama);
-  EXPECT_TRUE(source.turned);
+  EXPECT_TRUE(source.turn);
   EXPECT_TRUE(source.valid.empty());
   // Looking 90 degrees to the right: the centre shows what was three quarters across.
   EXPECT_NEAR(source.rgb.at<cv::Vec3b>(64, 128)[0], 255.0 * 0.75, 3);
+}
+
+// GPano: the pitch is of the picture's middle above the horizon, and as the roll grows, the horizon
+// turns counter-clockwise in the picture.
+TEST(OpenSource, KnowsHowTheCameraStood) {
+  const test::TemporaryFolder folder;
+  const auto path = folder / "tilted.jpg";
+  media::write_picture(path, gradient(256, 128));
+  const auto tagged = test::run_process(
+      {"/usr/bin/exiftool", "-q", "-overwrite_original",
+       "-XMP-GPano:ProjectionType=equirectangular", "-XMP-GPano:PoseHeadingDegrees=70",
+       "-XMP-GPano:PosePitchDegrees=20", "-XMP-GPano:PoseRollDegrees=-10", path.string()});
+  ASSERT_EQ(tagged.exit_code, 0) << tagged.output;
+  const auto tilted = open_source(path, {});
+  EXPECT_FALSE(tilted.turn) << "only told";
+  EXPECT_THAT(tilted.described, testing::HasSubstr("tilted up by 20 and clockwise by -10 degrees"));
+  const Eigen::Vector3d middle = tilted.pose * -Eigen::Vector3d::UnitZ();
+  EXPECT_NEAR(std::asin(middle.y()), Radians::from_degrees(20).value(), 1e-12);
+  EXPECT_NEAR(middle.x(), 0.0, 1e-12) << "its heading is left out";
+  // A quarter to the right the horizon lies 10 degrees lower in the picture.
+  const double lower = Radians::from_degrees(-10).value();
+  const Eigen::Vector3d right =
+      tilted.pose * Eigen::Vector3d(std::cos(lower), std::sin(lower), 0.0);
+  EXPECT_NEAR(right.y(), 0.0, 1e-12);
+
+  SourceOptions options;
+  options.level = true;
+  const auto level = open_source(path, options);
+  ASSERT_TRUE(level.turn);
+  EXPECT_TRUE(level.turn->isApprox(tilted.pose.transpose()));
+  // The middle of the file's picture is 20 degrees up now; blue is 90 everywhere.
+  EXPECT_NEAR(level.rgb.at<cv::Vec3b>(64 - 14, 128)[1], 128, 6);
+  EXPECT_NEAR(level.rgb.at<cv::Vec3b>(64 - 14, 128)[0], 128, 6);
 }
 
 TEST(OpenSource, MarksWhatACroppedPanoramaDoesNotShow) {
