@@ -99,7 +99,7 @@ struct PhotoPrediction {
     Progress& progress);
 
 // The user's own depth of a picture; the two need not have the same size, but the same edges. The
-// picture's turn turns it too. Distances of 1e9 and more mean sky, which is put at
+// map is turned as the picture was. Distances of 1e9 and more mean sky, which is put at
 // options.panorama.sky.far_factor times the 99 % quantile of the others.
 [[nodiscard]] DepthResult use_own_depth(const OwnDepth& own, const Source& source,
                                         const DepthOptions& options);
