@@ -6,10 +6,11 @@
 
 namespace vergence {
 
-std::string_view trimmed(std::string_view text, std::string_view blanks) {
-  const auto first = text.find_first_not_of(blanks);
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const auto first = text.find_first_not_of(kBlanks);
   if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
 int edit_distance(std::string_view a, std::string_view b) {

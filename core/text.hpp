@@ -12,8 +12,8 @@ namespace vergence {
 // ASCII letters in lower case, all else as it is.
 [[nodiscard]] std::string lower(std::string_view text);
 
-// Without `blanks` at both ends.
-[[nodiscard]] std::string_view trimmed(std::string_view text, std::string_view blanks = " \t\r\n");
+// Without blanks, tabs and ends of lines at both ends.
+[[nodiscard]] std::string_view trimmed(std::string_view text);
 
 // Optimal-string-alignment (restricted Damerau-Levenshtein) distance in bytes.
 [[nodiscard]] int edit_distance(std::string_view a, std::string_view b);

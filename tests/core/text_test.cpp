@@ -26,7 +26,6 @@ TEST(Trimmed, TakesBlanksOffBothEnds) {
   EXPECT_EQ(trimmed("a"), "a");
   EXPECT_EQ(trimmed(" \n"), "");
   EXPECT_EQ(trimmed(""), "");
-  EXPECT_EQ(trimmed(" a,", ","), " a");
 }
 
 TEST(QuotedList, JoinsWithOr) {
